@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person is told when something is wrong: what, why, what to do next, in two languages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Lang(StrEnum):
+    EN = "en"
+    ZH = "zh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One sentence in English and in Chinese."""
+
+    en: str
+    zh: str
+
+    def in_(self, lang: Lang) -> str:
+        return self.zh if lang is Lang.ZH else self.en
+
+    def as_json(self) -> dict[str, str]:
+        return {"en": self.en, "zh": self.zh}
+
+    def format(self, **values: object) -> "Text":
+        return Text(en=self.en.format(**values), zh=self.zh.format(**values))
+
+    @staticmethod
+    def of(tree: Mapping[str, str]) -> "Text":
+        return Text(en=tree["en"], zh=tree["zh"])
+
+
+EMPTY = Text(en="", zh="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """`what` is wrong, `why` it matters (article, rule, limit), what to do `next`, and `where`.
+
+    `where` is a field path (`spec.guard.port`), an object (`ModerationPolicy/default`) or a
+    file with its line (`terms.txt:12`).
+    """
+
+    what: Text
+    why: Text
+    next: Text
+    where: str = ""
+
+    def render(self, lang: Lang) -> str:
+        where = f"{self.where}: " if self.where else ""
+        stop = "。" if lang is Lang.ZH else ". "
+        parts = (self.what.in_(lang), self.why.in_(lang), self.next.in_(lang))
+        return (where + stop.join(part.rstrip("。. ") for part in parts if part) + stop).rstrip()
+
+
+class ProblemError(Exception):
+    """Problems found at an edge (settings, a file, a request), all of them at once."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(problem.render(Lang.EN) for problem in problems))
+        self.problems = problems
