@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy file: a compiled-down ModerationPolicy as the operator packs and the guard loads it.
+
+One function computes its hash, so that status, annotation, log and guard mean the same bytes.
+Unpacking is bounded: a few kilobytes of gzip may not become gigabytes in a sidecar.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from enum import StrEnum
+from typing import Any, Final
+
+from genaiservice.api.fields import Fields, fault
+from genaiservice.api.jsontree import Json
+from genaiservice.api.problem import Problem, ProblemError, Text
+
+VERSION: Final = 1
+UNPACKED_BYTES: Final = 64 * 1024 * 1024
+TERM_CHARACTERS: Final = 256
+NORMALISATIONS: Final = ("width", "case", "zeroWidth", "traditional", "separators")
+
+RISK_CLASSES: Final = tuple(
+    f"A{group}{letter}"
+    for group, letters in (
+        (1, "abcdefgh"),
+        (2, "abcdefghi"),
+        (3, "abcde"),
+        (4, "abcdefg"),
+        (5, "ab"),
+    )
+    for letter in letters
+)
+"""The 31 risks in five classes of Annex A of GB/T 45654-2025."""
+
+
+class Action(StrEnum):
+    """Block ends the answer, Mask replaces the term, Flag only records."""
+
+    BLOCK = "Block"
+    MASK = "Mask"
+    FLAG = "Flag"
+
+
+def canonical(policy: Json) -> bytes:
+    """Sorted keys, no blanks, UTF-8: equal policies have equal bytes."""
+    return json.dumps(
+        policy, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def digest(policy: Json) -> str:
+    """`sha256:<hex>` of the canonical bytes."""
+    return digest_of(canonical(policy))
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def pack(policy: Json) -> bytes:
+    """Gzip of the canonical bytes, without a time stamp: equal policies, equal files."""
+    return gzip.compress(canonical(policy), compresslevel=9, mtime=0)
+
+
+def unpack(data: bytes, where: str, *, packed: bool) -> dict[str, Any]:
+    """The checked policy in `data`; raises ProblemError with every fault."""
+    text = _inflate(data, where) if packed else data
+    if len(text) > UNPACKED_BYTES:
+        raise ProblemError(_too_large(where))
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ProblemError(
+            fault(
+                where,
+                Text(en="is not JSON in UTF-8", zh="不是 UTF-8 编码的 JSON"),
+                Text(en="write the file anew, whole", zh="请重新完整写入该文件"),
+            )
+        ) from None
+    if problems := check(tree, where):
+        raise ProblemError(*problems)
+    policy: dict[str, Any] = tree
+    return policy
+
+
+def check(tree: Any, where: str = "") -> tuple[Problem, ...]:
+    """What is wrong with the form of a policy; empty when it can be used."""
+    problems: list[Problem] = []
+    root = Fields(tree, where, problems)
+    if root.value("version", VERSION) != VERSION:
+        root.report(
+            "version",
+            Text(en="is not a version that this guard reads", zh="不是本护栏支持的版本"),
+            Text(en=f"write {VERSION}, or update the guard", zh=f"请填写 {VERSION}，或升级护栏"),
+        )
+    root.text("name", "default", most=253)
+    root.text("mask", "＊", most=16)
+    refusal = root.child("refusal")
+    refusal.text("en", "", most=1024)
+    refusal.text("zh", "", most=1024)
+    refusal.end()
+    root.texts("allow", most=1_000_000)
+    switches = root.child("normalisation")
+    for name in NORMALISATIONS:
+        switches.boolean(name, True)
+    switches.end()
+    _check_classes(root)
+    root.end()
+    return tuple(problems)
+
+
+def _check_classes(root: Fields) -> None:
+    classes = root.value("classes", {})
+    read = root.child("classes")
+    for name in classes if isinstance(classes, dict) else ():
+        if name not in RISK_CLASSES:
+            continue  # `end` reports it, with the likely name
+        entry = read.child(name)
+        entry.choice("action", Action.BLOCK)
+        terms = entry.texts("terms", most=10_000_000)
+        long = [index for index, term in enumerate(terms) if not 0 < len(term) <= TERM_CHARACTERS]
+        for index in long[:20]:
+            entry.report(
+                f"terms[{index}]",
+                Text(en=f"has {len(terms[index])} characters", zh=f"共 {len(terms[index])} 个字符"),
+                Text(
+                    en=f"keep a term to 1 to {TERM_CHARACTERS} characters",
+                    zh=f"词条长度应为 1 到 {TERM_CHARACTERS} 个字符",
+                ),
+            )
+        entry.end()
+    read.end(also=RISK_CLASSES)
+
+
+def _inflate(data: bytes, where: str) -> bytes:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = stream.decompress(data, UNPACKED_BYTES + 1)
+    except zlib.error:
+        text = b""
+    if len(text) > UNPACKED_BYTES:
+        raise ProblemError(_too_large(where))
+    if not stream.eof or stream.unused_data:
+        raise ProblemError(
+            fault(
+                where,
+                Text(en="is not one whole gzip stream", zh="不是完整的 gzip 数据"),
+                Text(
+                    en="pack the file anew; a plain JSON file must not end in .gz",
+                    zh="请重新打包；未压缩的 JSON 文件名不应以 .gz 结尾",
+                ),
+            )
+        )
+    return text
+
+
+def _too_large(where: str) -> Problem:
+    mebibytes = UNPACKED_BYTES // 1024**2
+    return fault(
+        where,
+        Text(
+            en=f"holds more than {mebibytes} MiB when unpacked",
+            zh=f"解压后超过 {mebibytes} MiB",
+        ),
+        Text(en="split or shorten the term lists", zh="请拆分或精简词库"),
+        Text(en="a sidecar must not run out of memory", zh="边车不得耗尽内存"),
+    )
