@@ -24,6 +24,8 @@ LABEL_ENFORCE: Final = f"{GROUP}/enforce"
 """On a namespace, value "true": a pod that belongs to no GenAIService is refused there."""
 LABEL_EXEMPT: Final = f"{GROUP}/exempt"
 """On a pod in an enforcing namespace: a visible exemption; the value is the short reason."""
+LABEL_MODE: Final = f"{GROUP}/mode"
+"""On a GuardProfile: "managed" or "adopted"; the admission policies treat the two apart."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "genaiservice-operator"
 
@@ -31,6 +33,9 @@ ANNOTATION_DIRECTIVE: Final = f"{GROUP}/directive"
 """On a pod: what the guard must do now (`api.directive`); reaches it by a downward-API volume."""
 ANNOTATION_POLICY: Final = f"{GROUP}/policy"
 """On a pod: hash of the moderation policy; changing it makes the kubelet refresh the volume."""
+ANNOTATION_UNVERIFIED: Final = f"{GROUP}/unverified-guard"
+"""Seen inside one admission request only: a pod brought its own guard and no profile has vouched
+for it yet; who keeps it to the end is refused."""
 ANNOTATION_ADMITTED: Final = f"{GROUP}/admitted"
 """On a Deployment and its ControllerRevision: the admitted revision."""
 
