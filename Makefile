@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target sets up what it needs. Longer logic is in hack/.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help setup programs test test-unit test-integration demo up down status verify generate chart bench clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Virtual environment with the pinned packages and this one
+
+$(STAMP): constraints.txt pyproject.toml
+	$(PYTHON) -m hack.python
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+programs: setup ## Control plane, Helm and collector: built once for this machine
+	@$(PY) -m hack.build
+
+test: programs ## Every test
+	$(PY) -m pytest
+
+test-unit: setup ## The tests that need no cluster
+	$(PY) -m pytest -m "not integration"
+
+test-integration: programs ## The tests on the real control plane
+	$(PY) -m pytest -m integration
+
+demo: setup ## The main job, told step by step on a real API server
+	$(PY) hack/demo.py
+
+up: programs ## Control plane and operator in the background; kubeconfig in .run/
+	@$(PY) -m hack.up up
+
+status: setup ## What `make up` started
+	@$(PY) -m hack.up status
+
+down: setup ## End what `make up` started
+	@$(PY) -m hack.up down
+
+verify: setup ## Format, lint, types, import arrows, generated files
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) hack/generate.py --check
+
+generate: setup ## Write the generated files anew
+	$(PY) hack/generate.py
+
+chart: programs ## Check the Helm chart and pack it into dist/
+	$$($(PY) -m hack.build)/helm lint charts/genaiservice-operator
+	$$($(PY) -m hack.build)/helm package charts/genaiservice-operator --destination dist
+
+bench: programs ## Every number of benchmarks/, raw results kept
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
+
+clean: ## Remove what was made in this folder (not the cached programs)
+	rm -rf $(VENV) .run dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the programs of the control plane once for this machine and says where they are.
+
+`python -m hack.build` prints the folder. Rule of this module: the result is found by a hash of
+everything that goes into it, so that it is never stale, and appears by one rename, so that it
+is never half there. Only the standard library: it runs before anything is installed.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from hack.places import CONTROL_PLANE, cache, existing_programs, go_environment
+
+BINARY = "kube"
+NEEDED = (
+    "etcd",
+    "helm",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kwok",
+    "otelcol",
+)
+"""What tests and demo start; a folder in KUBEBUILDER_ASSETS may hold any of them."""
+
+REPORT_SECONDS = 5.0
+
+
+class CannotBuild(RuntimeError):
+    """The programs are missing and cannot be made here; the message says what to do."""
+
+
+def programs() -> Path:
+    """The folder that holds every program of NEEDED, built now when it does not exist yet."""
+    given = existing_programs()
+    if given is None:
+        return built()
+    if not given.is_dir():
+        raise CannotBuild(
+            f"KUBEBUILDER_ASSETS is {given}, which is no folder. Unset or correct it."
+        )
+    if all((given / name).exists() for name in NEEDED):
+        return given
+    return mixed(given, built())
+
+
+def built() -> Path:
+    version = go_version()
+    home = cache() / inputs_hash(version)
+    if (home / "bin").is_dir():
+        return home / "bin"
+    cache().mkdir(parents=True, exist_ok=True)
+    with locked(cache() / "build.lock"):
+        if not (home / "bin").is_dir():  # another builder may have finished while we waited
+            build(home)
+    return home / "bin"
+
+
+def mixed(given: Path, ours: Path) -> Path:
+    """Links to the given programs and, for what that folder lacks, to ours."""
+    name = "with-" + hashlib.sha256(str(given).encode()).hexdigest()[:12]
+    target = ours.parent / name
+    with locked(cache() / "build.lock"):
+        fresh = Path(tempfile.mkdtemp(dir=ours.parent))
+        for program in NEEDED:
+            source = given if (given / program).exists() else ours
+            (fresh / program).symlink_to(source / program)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+    return target
+
+
+def go_version() -> str:
+    try:
+        said = subprocess.run(
+            ["go", "version"], capture_output=True, text=True, check=True, env=go_environment()
+        )
+    except FileNotFoundError:
+        raise CannotBuild(
+            "The control plane is built with Go, and there is no `go` on the PATH. Install Go "
+            "(1.21 or newer fetches the release that hack/control-plane/go.mod names), or name a "
+            "folder of ready programs in KUBEBUILDER_ASSETS."
+        ) from None
+    except subprocess.CalledProcessError as failure:
+        raise CannotBuild(f"`go version` failed: {failure.stderr.strip()}") from None
+    return said.stdout.strip()
+
+
+def inputs() -> list[Path]:
+    return [CONTROL_PLANE / "go.mod", CONTROL_PLANE / "go.sum", *sorted(CONTROL_PLANE.glob("*.go"))]
+
+
+def inputs_hash(version: str) -> str:
+    digest = hashlib.sha256(f"{version}\n{link_flags()}\n".encode())
+    for path in inputs():
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def link_flags() -> str:
+    """No symbol tables, and the release that the API server shall say it is."""
+    found = re.search(r"^\s+k8s\.io/kubernetes (v1\.(\d+)\.\d+)$", go_mod(), re.MULTILINE)
+    if not found:
+        raise CannotBuild("hack/control-plane/go.mod names no release of k8s.io/kubernetes.")
+    release, minor = found.groups()
+    variables = {"gitVersion": release, "gitMajor": "1", "gitMinor": minor}
+    return " ".join(
+        ["-s -w", *(f"-X k8s.io/component-base/version.{k}={v}" for k, v in variables.items())]
+    )
+
+
+def go_mod() -> str:
+    return (CONTROL_PLANE / "go.mod").read_text()
+
+
+def build(home: Path) -> None:
+    work = Path(tempfile.mkdtemp(dir=cache(), prefix="building-"))
+    try:
+        (work / "bin").mkdir()
+        compile_binary(work / BINARY)
+        listed = subprocess.run(
+            [work / BINARY, "components"], capture_output=True, text=True, check=True, timeout=60
+        )
+        for program in listed.stdout.split():
+            (work / "bin" / program).symlink_to(f"../{BINARY}")
+        shutil.rmtree(home, ignore_errors=True)
+        work.rename(home)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def compile_binary(target: Path) -> None:
+    say("control plane: reading the module graph (the first time Go fetches about 300 modules)")
+    total = len(go("list", "-deps", ".").splitlines())
+    say(f"control plane: compiling at most {total} packages; about 12 minutes from nothing, once")
+    began = time.monotonic()
+    # -p 2: more compilers at once need more memory than a small machine has.
+    command = ["go", "build", "-v", "-p", "2", "-trimpath", "-ldflags", link_flags(), "-o", target]
+    with subprocess.Popen(
+        [*map(str, [*command, "."])],
+        cwd=CONTROL_PLANE,
+        env=go_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None  # noqa: S101 - for the type checker: it is a pipe
+        try:
+            said = follow(process.stderr, total, began)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise CannotBuild("go build failed:\n" + "\n".join(said[-30:]))
+    say(f"control plane: built in {elapsed(began)}")
+
+
+def follow(lines: IO[str], total: int, began: float) -> list[str]:
+    """Report what `go build -v` is at; returns its last lines for the case that it fails."""
+    compiled, reported, said = 0, began, list[str]()
+    for line in lines:
+        said = [*said[-60:], line.rstrip()]
+        if line.startswith("go: downloading"):
+            continue
+        compiled += 1
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            reported = time.monotonic()
+            say(
+                f"control plane: {compiled:4} of {total} packages, {elapsed(began)}, {line.strip()}"
+            )
+    return said
+
+
+def go(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["go", *arguments],
+            cwd=CONTROL_PLANE,
+            env=go_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except subprocess.CalledProcessError as failure:
+        raise CannotBuild(f"go {' '.join(arguments)} failed:\n{failure.stderr[-3000:]}") from None
+    return done.stdout
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("control plane: another process is building it; waiting for that")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def elapsed(began: float) -> str:
+    minutes, seconds = divmod(int(time.monotonic() - began), 60)
+    return f"{minutes}:{seconds:02}"
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        print(programs())
+    except CannotBuild as problem:
+        say(str(problem))
+        sys.exit(2)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m hack.up`: a control plane in the background, for trying things out by hand.
+
+`up` starts it, `status` tells about it, `down` ends it. The state is in .run/: `kubeconfig`,
+`cluster.json`, `up.log`, and `lock`, which the background process holds as long as it lives.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from hack.access import save
+from hack.build import CannotBuild, programs
+from hack.cluster import CommandFailed, ControlPlane, ControlPlaneFailed, running
+from hack.install import install_crds
+from hack.places import CRDS, ROOT, RUN
+from hack.processes import ProcessEnded
+
+LOCK, STATE, LOG, KUBECONFIG = (RUN / n for n in ("lock", "cluster.json", "up.log", "kubeconfig"))
+UP_SECONDS = 120.0
+DOWN_SECONDS = 30.0
+
+NEXT_STEPS = """\
+  export KUBECONFIG={kubeconfig} PATH={bin}:$PATH
+  kubectl get nodes
+  kubectl explain genaiservice.spec.compliance
+  make down"""
+
+
+def up() -> int:
+    """Start it and come back when it is usable."""
+    folder = programs()
+    RUN.mkdir(exist_ok=True)
+    if alive():
+        return status()
+    STATE.unlink(missing_ok=True)
+    with LOG.open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "hack.up", "serve"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + UP_SECONDS
+    while not STATE.exists():
+        if server.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            print(
+                f"It did not come up:\n{LOG.read_text(errors='replace')[-4000:]}", file=sys.stderr
+            )
+            return 1
+        time.sleep(0.05)
+    print(f"Programs: {folder}")
+    return status()
+
+
+def status() -> int:
+    if not alive():
+        print("Nothing is running. `make up` starts it.")
+        return 1
+    state = read_state()
+    print(f"The control plane is at {state['url']} (process {state['pid']}, logs {state['logs']}).")
+    print("Next:\n" + NEXT_STEPS.format(**state))
+    return 0
+
+
+def down() -> int:
+    """End it; comes back when everything is gone."""
+    if not alive():
+        print("Nothing is running.")
+        return 0
+    os.kill(read_state()["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_SECONDS
+    while alive():
+        if time.monotonic() > deadline:
+            print(f"It does not end; see {LOG}.", file=sys.stderr)
+            return 1
+        time.sleep(0.05)
+    print("Stopped; nothing is left running.")
+    return 0
+
+
+def serve() -> int:
+    """The background process: holds the control plane until SIGTERM."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    with held(), running(programs()) as plane:
+        if any(CRDS.glob("*.yaml")):
+            install_crds(plane)
+        write_state(plane)
+        try:
+            while not ended.wait(1.0):
+                plane.processes.check()
+        finally:
+            shutil.copytree(plane.processes.logs, RUN / "logs", dirs_exist_ok=True)
+            for path in (STATE, KUBECONFIG):
+                path.unlink(missing_ok=True)
+    return 0
+
+
+def write_state(plane: ControlPlane) -> None:
+    save(KUBECONFIG, plane.kubeconfig.read_text())
+    state = {
+        "pid": os.getpid(),
+        "url": plane.url,
+        "kubeconfig": str(KUBECONFIG),
+        "bin": str(plane.bin),
+        "logs": str(plane.processes.logs),
+        "data": str(plane.data),
+    }
+    save(STATE, json.dumps(state, indent=1))
+
+
+def read_state() -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(STATE.read_text())
+    return state
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def alive() -> bool:
+    """Whether the background process lives: the kernel frees its lock however it ends."""
+    if not LOCK.exists() or not STATE.exists():
+        return False
+    with LOCK.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def main() -> int:
+    verbs = {"up": up, "down": down, "status": status, "serve": serve}
+    parser = argparse.ArgumentParser(prog="python -m hack.up", description=__doc__)
+    parser.add_argument("verb", choices=verbs)
+    try:
+        return verbs[parser.parse_args().verb]()
+    except (CannotBuild, CommandFailed, ControlPlaneFailed, ProcessEnded) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
