@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases of a requirement file as declarations: the complete one, changed as the case says.
+
+Used by the tests and by the documentation; judging knows nothing of cases.
+"""
+
+import copy
+import re
+from typing import Any, Final
+
+from genaiservice.api.jsontree import Json, merge_patch
+from genaiservice.rules.requirement import Case
+
+FACTS: Final[Json] = {
+    "service": {"name": "chat", "namespace": "shop", "displayName": "问答助手"},
+    "workload": {"mode": "managed", "replicas": 2, "minReplicas": None},
+    "guard": {"killSwitch": False},
+}
+"""What the operator sees of the complete service."""
+
+
+def declaration_of(case: Case, complete: Json) -> Any:
+    tree = copy.deepcopy(merge_patch(complete, case.patch))
+    for path, value in case.put.items():
+        put(tree, steps_of(path), value)
+    return tree
+
+
+def facts_of(case: Case) -> Any:
+    return merge_patch(FACTS, case.facts)
+
+
+def steps_of(path: str) -> list[str | int]:
+    """`filings[0].status` -> ["filings", 0, "status"]."""
+    return [
+        int(step[1:-1]) if step.startswith("[") else step
+        for step in re.findall(r"\[\d+\]|[^.\[\]]+", path)
+    ]
+
+
+def put(tree: Any, steps: list[str | int], value: Any) -> None:
+    """Sets (or, with None, removes) one place; a list grows by one at its end."""
+    *way, last = steps
+    for step in way:
+        tree = tree[step]
+    if isinstance(tree, list) and last == len(tree):
+        tree.append(value)
+    elif value is None:
+        del tree[last]
+    else:
+        tree[last] = value

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes of the numbers and texts that the rules know, and check digits.
+
+Tolerant on input: full-width signs, blanks, zero-width characters and colons are normalised first.
+A shape says "known" or "unknown format" and never more: authorities change formats without notice,
+and only their own list shows whether a number exists.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+USCC_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
+
+_USCC: Final = "[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}"
+_IGNORED: Final = re.compile(r"[\s:\u200b-\u200d\u2060\ufeff]")
+# The public forms; digits are spelled [0-9] because \d takes every script's digits.
+_ALGORITHM: Final = re.compile(r"网信算备[0-9]{21}号")
+_GENAI_FILING: Final = re.compile(r"[A-Za-z]+-[A-Za-z0-9_-]+-20[0-9]{6}([0-9]{4})?")
+_GENAI_REGISTRATION: Final = re.compile(r"[A-Za-z]+-[A-Za-z0-9_-]+-20[0-9]{6}S[0-9]{4}")
+_ICP_FILING: Final = re.compile(r"[\u4e00-\u9fa5]ICP备[0-9]{8,10}号(-[0-9]+)?A?")
+_PUBLIC_SECURITY: Final = re.compile(r"[\u4e00-\u9fa5]公网安备[0-9]{14}号")
+_PHONE: Final = re.compile(
+    r"(\+86-?)?(1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8}(-[0-9]{1,6})?"
+    r"|400-?[0-9]{3}-?[0-9]{4}|95[0-9]{3,6}|12[0-9]{3})"
+)
+_PROVIDER_CODE: Final = re.compile(rf"0011({_USCC})([12][0-9A-Z]{{4}}|00000)")
+_EMAIL: Final = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", re.ASCII)
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}")
+_DIGEST: Final = re.compile(r"sha256:[a-f0-9]{64}")
+
+
+def normalise(text: str) -> str:
+    """Half-width, without blanks, zero-width characters and colons."""
+    return _IGNORED.sub("", unicodedata.normalize("NFKC", text))
+
+
+def is_uscc(text: str) -> bool:
+    """A unified social credit code (GB 32100) whose check digit fits."""
+    code = normalise(text).upper()
+    if not re.fullmatch(_USCC, code):
+        return False
+    total = sum(
+        USCC_ALPHABET.index(sign) * weight
+        for sign, weight in zip(code[:17], USCC_WEIGHTS, strict=True)
+    )
+    return USCC_ALPHABET[(31 - total % 31) % 31] == code[17]
+
+
+def is_algorithm_number(text: str) -> bool:
+    return _ALGORITHM.fullmatch(normalise(text)) is not None
+
+
+def is_genai_filing_number(text: str) -> bool:
+    return _GENAI_FILING.fullmatch(normalise(text)) is not None
+
+
+def is_genai_registration_number(text: str) -> bool:
+    return _GENAI_REGISTRATION.fullmatch(normalise(text)) is not None
+
+
+def is_icp_filing_number(text: str) -> bool:
+    return _ICP_FILING.fullmatch(normalise(text).upper()) is not None
+
+
+def is_public_security_number(text: str) -> bool:
+    return _PUBLIC_SECURITY.fullmatch(normalise(text)) is not None
+
+
+def is_phone(text: str) -> bool:
+    return _PHONE.fullmatch(normalise(text)) is not None
+
+
+def is_provider_code(text: str) -> bool:
+    """27 characters of TC260-PG-20252A around a USCC whose check digit fits."""
+    match = _PROVIDER_CODE.fullmatch(normalise(text).upper())
+    return match is not None and is_uscc(match[1])
+
+
+def is_producer_code(text: str) -> bool:
+    """A provider code with 1 (generation) at position 23; 2 would name a propagator."""
+    return is_provider_code(text) and normalise(text)[22] == "1"
+
+
+def is_label_text(text: str) -> bool:
+    """Holds both elements of GB 45438 5.1: artificial intelligence, and generated/synthesised."""
+    plain = unicodedata.normalize("NFKC", text)
+    return ("人工智能" in plain or "AI" in plain) and ("生成" in plain or "合成" in plain)
+
+
+def is_email(text: str) -> bool:
+    return _EMAIL.fullmatch(text.strip()) is not None
+
+
+def is_https_url(text: str) -> bool:
+    return _HTTPS.fullmatch(text.strip()) is not None
+
+
+def is_clock_time(text: str) -> bool:
+    return _CLOCK.fullmatch(text) is not None
+
+
+def is_cron(text: str) -> bool:
+    return _CRON.fullmatch(text.strip()) is not None
+
+
+def is_digest(text: str) -> bool:
+    return _DIGEST.fullmatch(text.strip()) is not None
+
+
+FORMATS: Final[dict[str, Callable[[str], bool]]] = {
+    "uscc": is_uscc,
+    "provider-code": is_provider_code,
+    "producer-code": is_producer_code,
+    "algorithm-number": is_algorithm_number,
+    "genai-filing-number": is_genai_filing_number,
+    "genai-registration-number": is_genai_registration_number,
+    "icp-filing-number": is_icp_filing_number,
+    "public-security-number": is_public_security_number,
+    "cn-phone": is_phone,
+    "label-text": is_label_text,
+    "email-address": is_email,
+    "https-url": is_https_url,
+    "clock-time": is_clock_time,
+    "cron": is_cron,
+    "digest": is_digest,
+}
+"""Values of `format` that a requirement file may use, beside those of JSON Schema itself."""
