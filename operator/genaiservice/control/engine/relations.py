@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which objects are watched, how they are found again, and which services an event concerns.
+
+ConfigMaps are watched in the whole cluster, but by metadata only (no data, a few hundred bytes
+each), so that a ModerationPolicy can name any ConfigMap and a change of it is seen at once,
+without a label that its author would have to know of. `engine.gather` reads the content of those
+that are named. Pods and children are selected by label on the server's side; Services are watched
+whole, because one that its author wrote may lead past the guard.
+
+Rule: an event leads to keys of GenAIServices and nothing else; what happened is not passed on.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from genaiservice.api import names
+from genaiservice.api.jsontree import Json, lookup
+from genaiservice.control.core.observed import claims, policy_config_maps, policy_name
+from genaiservice.kube.cache import Cache, Entry, Indexer
+from genaiservice.kube.resources import ObjectKey
+
+CHILDREN_SELECTOR: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+CHILDREN: Final = (
+    "ControllerRevision",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+)
+
+WATCHED: Final = {
+    names.KIND_SERVICE: "",
+    names.KIND_PROFILE: "",
+    names.KIND_POLICY: "",
+    "Pod": names.LABEL_SERVICE,
+    "ConfigMap": "",
+    "Service": "",
+    **dict.fromkeys(CHILDREN, CHILDREN_SELECTOR),
+}
+"""Every watched kind with its label selector."""
+METADATA_ONLY: Final = frozenset({"configmaps"})
+
+
+def _service_entries(tree: Json) -> Iterator[Entry]:
+    namespace = tree["metadata"]["namespace"]
+    for claim in claims(tree):
+        yield ("claim", namespace, claim)
+    yield ("policy", namespace, policy_name(tree))
+
+
+def _policy_entries(tree: Json) -> Iterator[Entry]:
+    namespace = tree["metadata"]["namespace"]
+    for name in policy_config_maps(tree):
+        yield ("terms", namespace, name)
+
+
+def _owner_entries(tree: Json) -> Iterator[Entry]:
+    metadata = tree["metadata"]
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("kind") == names.KIND_SERVICE:
+            yield ("owner", metadata["namespace"], owner["name"], owner["uid"])
+
+
+def _pod_entries(tree: Json) -> Iterator[Entry]:
+    metadata = tree["metadata"]
+    labels = metadata.get("labels") or {}
+    namespace = metadata["namespace"]
+    yield ("service", namespace, labels.get(names.LABEL_SERVICE, ""))
+    yield ("namespace", namespace)
+    yield ("labels", frozenset(labels.items()))
+
+
+def _network_entries(tree: Json) -> Iterator[Entry]:
+    yield from _owner_entries(tree)
+    namespace = tree["metadata"]["namespace"]
+    selector = lookup(tree, "spec", "selector") or {}
+    if selector:
+        yield ("namespace", namespace)
+        yield ("selector", frozenset(selector.items()))
+
+
+INDEXERS: Final[dict[str, Indexer]] = {
+    names.KIND_SERVICE: _service_entries,
+    names.KIND_POLICY: _policy_entries,
+    "Pod": _pod_entries,
+    "Service": _network_entries,
+    "ConfigMap": _owner_entries,
+    **dict.fromkeys(CHILDREN, _owner_entries),
+}
+
+
+def concerned(cache: Cache, key: ObjectKey, entries: frozenset[Entry]) -> Iterator[ObjectKey]:
+    """The services to look at after an event about `key`.
+
+    `entries`: index entries of the object before and after the event, so that a service that
+    lost a pod, a policy or a rival is looked at as well as the one that gained it.
+    """
+    namesake = ObjectKey(kind=names.KIND_SERVICE, namespace=key.namespace, name=key.name)
+    if key.kind in (names.KIND_SERVICE, names.KIND_PROFILE):
+        yield namesake
+    elif key.kind == names.KIND_POLICY:
+        yield from cache.found(names.KIND_SERVICE, ("policy", key.namespace, key.name))
+    elif key.kind == "ConfigMap":
+        for policy in cache.found(names.KIND_POLICY, ("terms", key.namespace, key.name)):
+            yield from cache.found(names.KIND_SERVICE, ("policy", policy.namespace, policy.name))
+    elif key.kind != "Pod" and cache.version(namesake) is not None:
+        yield namesake  # a foreign object that bears the name of a child
+    for entry in entries:
+        yield from _by_entry(cache, key, entry)
+
+
+def _by_entry(cache: Cache, key: ObjectKey, entry: Entry) -> Iterator[ObjectKey]:
+    match entry:
+        case ("owner", namespace, name, _):
+            yield ObjectKey(kind=names.KIND_SERVICE, namespace=namespace, name=name)
+        case ("claim", *_):
+            yield from cache.found(names.KIND_SERVICE, entry)
+        case ("service", namespace, name):
+            yield from cache.found(names.KIND_SERVICE, ("claim", namespace, name))
+        case ("selector", selector):
+            yield from _selecting(cache, key.namespace, selector)
+
+
+def _selecting(
+    cache: Cache, namespace: str, selector: frozenset[tuple[str, str]]
+) -> Iterator[ObjectKey]:
+    """The services whose pods a core/v1 Service with this selector reaches."""
+    reached = set()
+    for pod in cache.found("Pod", ("namespace", namespace)):
+        entries = cache.entries(pod)
+        if any(entry[0] == "labels" and selector <= entry[1] for entry in entries):
+            reached |= {entry for entry in entries if entry[0] == "service"}
+    for _, _, name in reached:
+        yield from cache.found(names.KIND_SERVICE, ("claim", namespace, name))

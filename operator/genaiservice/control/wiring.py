@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only kopf decorators: login, settings at start-up, and one event handler a watched kind.
+
+Rule: a handler hands the event to the intake and returns at once. No state in annotations, no
+patch, no retry of kopf's is used; a handler that waited would hold one of its few workers.
+"""
+
+import logging
+from typing import Any, Final
+
+import kopf
+
+from genaiservice.api import names
+from genaiservice.control.engine.intake import Intake
+from genaiservice.control.engine.relations import WATCHED
+from genaiservice.kube.access import Access
+from genaiservice.kube.resources import resource_of
+
+PAGE: Final = 500
+
+
+def registry(access: Access, intake: Intake) -> kopf.OperatorRegistry:
+    """Handlers of one operator; its own registry, so that two can live in one process."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(server=access.server, aiohttp_session=access.session)
+
+    for kind in WATCHED:
+        _watch(handlers, intake, kind)
+    return handlers
+
+
+def _watch(handlers: kopf.OperatorRegistry, intake: Intake, kind: str) -> None:
+    resource = resource_of(kind)
+
+    async def seen(event: Any, **_: Any) -> None:
+        if event["type"] == "DELETED":
+            intake.deleted(kind, event["object"])
+        else:
+            intake.changed(kind, event["object"])
+
+    kopf.on.event(
+        resource.group, resource.version, resource.plural, registry=handlers, id=f"seen-{kind}"
+    )(seen)
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf's settings, each measured: see docs/adr on the engine."""
+    chosen = kopf.OperatorSettings()
+    chosen.peering.standalone = True
+    chosen.posting.enabled = False
+    chosen.posting.level = logging.CRITICAL  # kopf.warn() heeds the level only
+    chosen.scanning.disabled = False  # a CRD that arrives later is served
+    chosen.watching.chunk_size = PAGE
+    chosen.watching.inactivity_timeout = 70
+    chosen.watching.reconnect_backoff = 1.0
+    for kind, selector in WATCHED.items():
+        if selector:
+            resource = resource_of(kind)
+            place = (resource.group, resource.version, resource.plural)
+            chosen.watching.label_selectors[place] = selector
+    # Handlers return at once, so few workers with a short idle time drain any storm.
+    chosen.queueing.worker_limit = 100
+    chosen.queueing.idle_timeout = 0.02
+    chosen.queueing.error_delays = (1, 2, 5, 10)
+    chosen.networking.connect_timeout = 5
+    chosen.networking.request_timeout = 30
+    # About two and a half minutes of 5xx before the process ends and is started anew.
+    chosen.networking.error_backoffs = (1, 2, 3, 5, 8, 13, 21, 30, 30, 30)
+    chosen.persistence.finalizer = f"{names.GROUP}/finalizer"  # never set; never kopf's default
+    chosen.process.ultimate_exiting_timeout = 25
+    chosen.execution.max_workers = 1  # nothing synchronous runs
+    return chosen

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the watches have shown: objects by kind, namespace and name, with indexes.
+
+Rules. The newer resourceVersion wins, so that the answer to a write and the event about it may
+come in any order. Objects are kept as JSON bytes and parsed when asked for: a parsed object takes
+about seven times the memory, and nobody can change what is here by accident.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from genaiservice.api.jsontree import Json, MutableJson
+from genaiservice.kube.resources import ObjectKey, key_of
+
+Entry: TypeAlias = tuple[Any, ...]
+"""A word that says what kind of entry it is, then its values; hashable."""
+Indexer: TypeAlias = Callable[[Json], Iterable[Entry]]
+"""The index entries under which an object is found again."""
+TOMBSTONES: Final = 4096
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: int
+    uid: str
+    entries: frozenset[Entry]
+    data: bytes
+
+
+class Cache:
+    def __init__(self, indexers: Mapping[str, Indexer]) -> None:
+        self._indexers = indexers
+        self._kept: dict[str, dict[tuple[str, str], _Kept]] = {}
+        self._index: dict[tuple[str, Entry], set[tuple[str, str]]] = {}
+        # A late answer to a write must not bring back what was deleted meanwhile.
+        self._deleted: OrderedDict[str, int] = OrderedDict()
+
+    def put(self, kind: str, tree: Json) -> bool:
+        """Keeps the object; False when what is kept is as new or newer."""
+        key, version = key_of(kind, tree), _version(tree)
+        uid = str(tree["metadata"].get("uid", ""))
+        kept = self._kept.get(kind, {}).get((key.namespace, key.name))
+        if kept is not None and kept.version >= version:
+            return False
+        if self._deleted.get(uid, -1) >= version:
+            return False
+        entries = frozenset(self._entries(kind, tree))
+        self._unlink(kind, key, kept)
+        slim = _slim(kind, tree)
+        new = _Kept(version=version, uid=uid, entries=entries, data=orjson.dumps(slim))
+        self._kept.setdefault(kind, {})[(key.namespace, key.name)] = new
+        for entry in entries:
+            self._index.setdefault((kind, entry), set()).add((key.namespace, key.name))
+        return True
+
+    def drop(self, kind: str, tree: Json) -> bool:
+        """Forgets a deleted object, unless one of the same name was made anew since."""
+        key, version = key_of(kind, tree), _version(tree)
+        uid = str(tree["metadata"].get("uid", ""))
+        self._deleted[uid] = version
+        while len(self._deleted) > TOMBSTONES:
+            self._deleted.popitem(last=False)
+        kept = self._kept.get(kind, {}).get((key.namespace, key.name))
+        if kept is None or kept.uid != uid:
+            return False
+        self._remove(kind, key, kept)
+        return True
+
+    def ghosts(self, kind: str, listed: Set[tuple[str, str]], listed_at: int) -> list[ObjectKey]:
+        """Objects that are kept, older than a full list, and not in it.
+
+        Their deletion was never seen.
+        """
+        return [
+            ObjectKey(kind=kind, namespace=place[0], name=place[1])
+            for place, kept in self._kept.get(kind, {}).items()
+            if place not in listed and kept.version <= listed_at
+        ]
+
+    def forget(self, key: ObjectKey) -> None:
+        kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
+        if kept is not None:
+            self._remove(key.kind, key, kept)
+
+    def get(self, key: ObjectKey) -> MutableJson | None:
+        kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
+        return None if kept is None else _loaded(kept.data)
+
+    def version(self, key: ObjectKey) -> int | None:
+        kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
+        return None if kept is None else kept.version
+
+    def found(self, kind: str, entry: Entry) -> list[ObjectKey]:
+        """Keys of the objects of a kind under an index entry, in a stable order."""
+        return [
+            ObjectKey(kind=kind, namespace=namespace, name=name)
+            for namespace, name in sorted(self._index.get((kind, entry), ()))
+        ]
+
+    def load(self, keys: Iterable[ObjectKey]) -> tuple[MutableJson, ...]:
+        found = (self.get(key) for key in keys)
+        return tuple(tree for tree in found if tree is not None)
+
+    def keys(self, kind: str) -> list[ObjectKey]:
+        return [
+            ObjectKey(kind=kind, namespace=namespace, name=name)
+            for namespace, name in self._kept.get(kind, {})
+        ]
+
+    def entries(self, key: ObjectKey) -> frozenset[Entry]:
+        """Index entries of the object as it is kept now; empty when it is not."""
+        kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
+        return kept.entries if kept else frozenset()
+
+    def sizes(self) -> dict[str, int]:
+        return {kind: len(kept) for kind, kept in self._kept.items()}
+
+    def _entries(self, kind: str, tree: Json) -> Iterable[Entry]:
+        indexer = self._indexers.get(kind)
+        return indexer(tree) if indexer else ()
+
+    def _remove(self, kind: str, key: ObjectKey, kept: _Kept) -> None:
+        self._unlink(kind, key, kept)
+        del self._kept[kind][(key.namespace, key.name)]
+
+    def _unlink(self, kind: str, key: ObjectKey, kept: _Kept | None) -> None:
+        for entry in kept.entries if kept else ():
+            places = self._index[(kind, entry)]
+            places.discard((key.namespace, key.name))
+            if not places:
+                del self._index[(kind, entry)]
+
+
+def _version(tree: Json) -> int:
+    # Comparable as numbers: promised by Kubernetes since 1.35, true of etcd long before.
+    return int(tree["metadata"].get("resourceVersion") or 0)
+
+
+def _slim(kind: str, tree: Json) -> Json:
+    """Without what nobody here reads and what is often the larger half of an object."""
+    metadata = {k: v for k, v in tree["metadata"].items() if k != "managedFields"}
+    annotations = metadata.get("annotations")
+    if annotations and LAST_APPLIED in annotations:
+        metadata["annotations"] = {k: v for k, v in annotations.items() if k != LAST_APPLIED}
+    return {**tree, "kind": kind, "metadata": metadata}
+
+
+def _loaded(data: bytes) -> MutableJson:
+    tree: Any = orjson.loads(data)
+    assert isinstance(tree, dict)  # noqa: S101 - put() wrote it
+    return tree
