@@ -3,24 +3,172 @@
 
 `compile_policy` takes the parsed policy file (`version`, `mask`, `refusal`, `classes`, `allow`,
 `normalisation`) and its hash, which it only carries along. It is pure; an unusable policy raises
-`ProblemError` with every problem in it.
+`ProblemError` with every problem in it, and no problem quotes a term.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
-from genaiservice.api.jsontree import Json
-from genaiservice.api.problem import Text
+from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.guard.core.effects import Action
+from genaiservice.guard.core.matcher import TermSet
+from genaiservice.guard.core.normalise import Normaliser, Switches
+
+PROBLEMS_SHOWN: Final = 20
+TERM_LIMIT: Final = 4096
+"""Longest normalised term; a character may become up to 18."""
+
+_STRENGTH: Final = {Action.FLAG: 0, Action.MASK: 1, Action.BLOCK: 2}
+
+Entries = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
+    """`enforced` holds the terms that alter an answer (Block, Mask), `flagged` the others.
+
+    A term that lies wholly inside an occurrence of a word of `allowed` is no hit.
+    """
+
     name: str
     hash: str
     terms: int
     mask: str
     refusal: Text
+    normaliser: Normaliser
+    enforced: TermSet | None
+    flagged: TermSet | None
+    allowed: TermSet | None
 
 
 def compile_policy(tree: Json, digest: str) -> Policy:
     """The policy ready to screen with; raises `ProblemError` for one that cannot be used."""
-    raise NotImplementedError
+    problems = list(_shape_problems(tree))
+    if problems:
+        raise ProblemError(*problems)
+    normaliser = Normaliser(_switches(tree.get("normalisation", {})))
+    classes = tuple((risk, Action(part["action"])) for risk, part in tree["classes"].items())
+    strongest, problems = _strongest(tree["classes"], classes, normaliser)
+    if problems:
+        raise ProblemError(*problems[:PROBLEMS_SHOWN])
+    flags = {place for place, (_, action) in enumerate(classes) if action is Action.FLAG}
+    enforced = {term: at for term, at in strongest.items() if at[0] not in flags}
+    flagged = {term: at for term, at in strongest.items() if at[0] in flags}
+    return Policy(
+        name=str(tree.get("name", "")),
+        hash=digest,
+        terms=sum(len(part["terms"]) for part in tree["classes"].values()),
+        mask=tree.get("mask", "＊"),
+        refusal=Text.of(tree["refusal"]),
+        normaliser=normaliser,
+        enforced=TermSet(enforced, classes) if enforced else None,
+        flagged=TermSet(flagged, classes) if flagged else None,
+        allowed=_allowed(tree.get("allow", []), strongest, normaliser),
+    )
+
+
+def _switches(tree: Json) -> Switches:
+    return Switches(
+        width=tree.get("width", True),
+        case=tree.get("case", True),
+        zero_width=tree.get("zeroWidth", True),
+        traditional=tree.get("traditional", True),
+        separators=tree.get("separators", True),
+    )
+
+
+def _strongest(
+    tree: Json, classes: tuple[tuple[str, Action], ...], normaliser: Normaliser
+) -> tuple[Entries, list[Problem]]:
+    """Normalised term -> its place; of equal terms the one with the strongest action counts."""
+    entries: Entries = {}
+    problems: list[Problem] = []
+    for place, (risk, action) in enumerate(classes):
+        for index, term in enumerate(tree[risk]["terms"]):
+            normal = normaliser.normalise(term)
+            if not 2 <= len(normal) <= TERM_LIMIT:
+                problems.append(_unusable_term(f"classes.{risk}.terms[{index}]", len(normal)))
+                continue
+            other = entries.get(normal)
+            if other is None or _STRENGTH[classes[other[0]][1]] < _STRENGTH[action]:
+                entries[normal] = (place, index)
+    return entries, problems
+
+
+def _allowed(words: list[str], terms: Entries, normaliser: Normaliser) -> TermSet | None:
+    """Only words that contain a term matter; the others would keep text open without cause."""
+    if not terms:
+        return None
+    lookout = TermSet(terms, (("", Action.FLAG),))
+    normals = (normaliser.normalise(word) for word in words)
+    useful = {word: (0, 0) for word in normals if word and lookout.hits(word)}
+    return TermSet(useful, (("", Action.FLAG),)) if useful else None
+
+
+def _unusable_term(where: str, size: int) -> Problem:
+    return Problem(
+        what=Text(
+            en=f"the term has {size} characters after normalisation",
+            zh=f"该词归一化后有 {size} 个字符",
+        ),
+        why=Text(
+            en=f"a term needs 2 to {TERM_LIMIT}; a shorter one would stop ordinary text",
+            zh=f"词条需 2 至 {TERM_LIMIT} 个字符；过短会误拦正常文本",
+        ),
+        next=Text(
+            en="remove it, write it out, or switch off the normalisation that shortens it",
+            zh="请删除、写全，或关闭使其变短的归一化开关",
+        ),
+        where=where,
+    )
+
+
+def _shape_problems(tree: Any) -> Iterator[Problem]:
+    checks: tuple[tuple[tuple[str, ...], bool, str], ...] = (
+        (("version",), lookup(tree, "version") == 1, "1"),
+        (("mask",), _is_mask(lookup(tree, "mask", default="＊")), "a string of 0 to 8 characters"),
+        (("refusal", "en"), isinstance(lookup(tree, "refusal", "en"), str), "a string"),
+        (("refusal", "zh"), isinstance(lookup(tree, "refusal", "zh"), str), "a string"),
+        (("classes",), isinstance(lookup(tree, "classes"), dict), "an object"),
+        (("allow",), _is_strings(lookup(tree, "allow", default=[])), "a list of strings"),
+        (("normalisation",), _is_switches(lookup(tree, "normalisation", default={})), "booleans"),
+    )
+    for path, holds, wanted in checks:
+        if not holds:
+            yield _misshapen(".".join(path), wanted)
+    classes = lookup(tree, "classes")
+    if not isinstance(classes, dict):
+        return
+    if len(classes) > 250:
+        yield _misshapen("classes", "at most 250 classes")
+    for risk, part in classes.items():
+        if lookup(part, "action") not in ("Block", "Mask", "Flag"):
+            yield _misshapen(f"classes.{risk}.action", "Block, Mask or Flag")
+        if not _is_strings(lookup(part, "terms")):
+            yield _misshapen(f"classes.{risk}.terms", "a list of strings")
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_mask(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 8
+
+
+def _is_switches(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(switch, bool) for switch in value.values())
+
+
+def _misshapen(where: str, wanted: str) -> Problem:
+    return Problem(
+        what=Text(en="the policy file is malformed here", zh="策略文件此处格式有误"),
+        why=Text(en=f"expected: {wanted}", zh=f"应为：{wanted}"),
+        next=Text(
+            en="let the operator render the file again, or correct it",
+            zh="请由控制器重新生成，或自行更正",
+        ),
+        where=where,
+    )

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Normalisation: one form for the many disguises of a character.
+
+Rule: it works character by character, without context. So a stream normalised in pieces is the
+whole normalised, the offset map is a sum of lengths, and one lazily filled `str.translate` table
+is all the state. What makes it safe to match by: terms pass the same table as texts.
+
+Each switch and what it may match too much (an allow list mends single cases):
+`width`       compatibility forms (ｆ, ①, ㈱, ﬁ) become plain ones; ½ becomes 12.
+`case`        Unicode case folding; a Latin name equals the common noun.
+`zeroWidth`   format characters, joiners, variation selectors and combining marks vanish;
+              with `width` accents go too (é = e).
+`traditional` traditional characters become simplified ones, each by itself (乾 = 干).
+`separators`  blanks, punctuation, symbols, emoji vanish, so words of a Latin text run together:
+              the term `ass` is then found in `as seen`.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import accumulate
+from typing import Final
+
+TABLE_LIMIT: Final = 65_536
+"""Most entries a table keeps; characters beyond are computed each time (memory stays bounded)."""
+
+_HANGUL_FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")
+_BLANKS: Final = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    width: bool = True
+    case: bool = True
+    zero_width: bool = True
+    traditional: bool = True
+    separators: bool = True
+
+
+class Table(dict[int, int | str]):
+    """Code point -> what it normalises to, for `str.translate`; filled as characters are met."""
+
+    __slots__ = ("_switches", "_traditional")
+
+    def __init__(self, switches: Switches) -> None:
+        super().__init__()
+        self._switches = switches
+        self._traditional = traditional_to_simplified() if switches.traditional else {}
+
+    def __missing__(self, code: int) -> int | str:
+        piece = self._piece(chr(code))
+        value: int | str = ord(piece) if len(piece) == 1 else piece
+        if value == code:
+            value = code  # shares the key's own object
+        if len(self) < TABLE_LIMIT:
+            self[code] = value
+        return value
+
+    def _piece(self, char: str) -> str:
+        parts = unicodedata.normalize("NFKD", char) if self._switches.width else char
+        if self._switches.case:
+            parts = parts.casefold()
+            if self._switches.width:  # folding may bring compatibility forms back (ͅ, ẞ)
+                parts = unicodedata.normalize("NFKD", parts)
+        parts = "".join(self._traditional.get(part, part) for part in parts)
+        return "".join(part for part in parts if not self._vanishes(part))
+
+    def _vanishes(self, char: str) -> bool:
+        category = unicodedata.category(char)
+        if category in ("Cf", "Mn", "Me") or char in _HANGUL_FILLERS:
+            return self._switches.zero_width
+        if category == "Cc":
+            switches = self._switches
+            return switches.separators if char in _BLANKS else switches.zero_width
+        # Unassigned and private characters count as symbols: new emoji, invisible glyphs.
+        return self._switches.separators and category[0] in "ZPSC"
+
+
+class Normaliser:
+    """`normalise` for matching, `lengths`/`starts` for the way back to original offsets."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, switches: Switches) -> None:
+        self.table = Table(switches)
+
+    def normalise(self, text: str) -> str:
+        return text.translate(self.table)
+
+    def starts(self, text: str, normal: str) -> range | list[int]:
+        """For each character of `text` (and its end) the offset of its piece in `normal`.
+
+        Equal strings map one to one: a piece never holds a character that itself vanishes.
+        """
+        if normal == text:
+            return range(len(text) + 1)
+        table = self.table
+        return list(accumulate(map(len, (_as_text(table[ord(char)]) for char in text)), initial=0))
+
+
+def _as_text(value: int | str) -> str:
+    return value if isinstance(value, str) else "·"
+
+
+@cache
+def traditional_to_simplified() -> dict[str, str]:
+    """Single characters of OpenCC's dictionary; of several readings the first, as OpenCC does."""
+    source = resources.files("opencc").joinpath("dictionary", "TSCharacters.txt")
+    pairs = (line.split("\t") for line in source.read_text("utf-8").splitlines() if "\t" in line)
+    return dict(_chain_free((old, new.split(" ")[0]) for old, new in pairs))
+
+
+def _chain_free(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Follows a simplified form that is itself a key, so that normalising twice changes nothing."""
+    table = {old: new for old, new in pairs if len(old) == 1 and len(new) == 1}
+    for old, new in table.items():
+        seen = {old}
+        while new in table and new not in seen and table[new] != new:
+            seen.add(new)
+            new = table[new]
+        yield old, new

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Screening of one text that arrives in pieces: what may leave now, what was found.
+
+Safety contract:
+- a character that may still become part of a Block or Mask hit does not leave;
+- a character that cannot leaves in the same call; the result does not depend on the cuts;
+- after a Block hit nothing leaves any more.
+
+Open is the longest suffix of the normalised text that is a proper prefix of a term, and a hit
+that an allowed word may still cover. The context is what must be remembered to decide these: it
+may begin before the first held character, since an allowed word may begin before its term.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from genaiservice.guard.core.effects import Action
+from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncovered
+from genaiservice.guard.core.matcher import Rule, TermSet
+from genaiservice.guard.core.normalise import Normaliser
+
+CONTEXT_LIMIT: Final = 65_536
+"""Most characters kept open: blanks without end inside a term must not fill the memory."""
+PLAIN_SIZE: Final = 64
+"""Up to this many characters (a streamed chunk) the short path is the quicker one."""
+
+Offsets = Sequence[int]
+
+
+class ContextLimitError(Exception):
+    """More characters stay open than may be kept; the text cannot be screened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A rule was met at these offsets (characters of the original text)."""
+
+    rule: Rule
+    start: int
+    end: int
+
+
+class Screener:
+    """`feed` and `flush` answer what may leave; `take_hits` what was found since the last call.
+
+    With `observe` every rule counts as Flag, and the caller ignores what `feed` answers.
+    """
+
+    __slots__ = (
+        "_allowed",
+        "_base",
+        "_context",
+        "_decided",
+        "_hits",
+        "_iter",
+        "_longest",
+        "_mask",
+        "_match",
+        "_normal",
+        "_normal_base",
+        "_normaliser",
+        "_observe",
+        "_pending",
+        "_sent",
+        "_table",
+        "_terms",
+        "blocked",
+    )
+
+    def __init__(
+        self,
+        terms: TermSet,
+        allowed: TermSet | None,
+        normaliser: Normaliser,
+        *,
+        mask: str = "＊",
+        observe: bool = False,
+    ) -> None:
+        self._terms = terms
+        self._allowed = allowed
+        self._normaliser = normaliser
+        self._mask = mask
+        self._observe = observe
+        self._table = normaliser.table
+        self._iter = terms.automaton.iter
+        self._match = terms.automaton.match
+        self._longest = terms.longest
+        self.blocked: Hit | None = None
+        self._hits: list[Hit] = []
+        self._context = ""
+        self._normal = ""  # the context, normalised
+        self._sent = 0  # characters of the context that have left already
+        self._base = 0  # offset of the context in the whole text
+        self._normal_base = 0  # the same in the normalised text
+        self._decided: set[Span] = set()
+        self._pending: set[Span] = set()
+
+    @property
+    def seen(self) -> int:
+        """Characters of the text so far."""
+        return self._base + len(self._context)
+
+    @property
+    def held(self) -> int:
+        """Characters that wait."""
+        return len(self._context) - self._sent
+
+    def take_hits(self) -> list[Hit]:
+        hits, self._hits = self._hits, []
+        return hits
+
+    def feed(self, text: str) -> str:
+        """What may leave now; the very `text` when it leaves whole and nothing waited."""
+        if self.blocked is not None:
+            return ""
+        more = text.translate(self._table)
+        if self._allowed is not None or self._sent:
+            return self._advance(text, more)
+        # Nearly every chunk ends in here: nothing found, perhaps the end opens a term.
+        whole = self._context + text
+        normal = self._normal + more
+        size = len(normal)
+        if size > PLAIN_SIZE:
+            return self._advance(text, more)
+        for _ in self._iter(normal):
+            return self._advance(text, more)
+        match = self._match
+        for live in range(max(0, size - self._longest), size):
+            if match(normal[live:]):
+                if normal != whole:
+                    return self._advance(text, more)
+                break
+        else:
+            self._base += len(whole)
+            self._normal_base += size
+            self._context = self._normal = ""
+            return whole
+        self._base += live
+        self._normal_base += live
+        self._context = self._normal = whole[live:]
+        return whole[:live]
+
+    def flush(self) -> str:
+        """The text is complete: what was open is decided."""
+        return "" if self.blocked is not None else self._advance("", "", final=True)
+
+    def _advance(self, text: str, more: str, *, final: bool = False) -> str:
+        """One step in full: find, decide, release, and keep what the next step needs."""
+        whole, normal = self._context + text, self._normal + more
+        size = len(normal)
+        if len(self._context) > CONTEXT_LIMIT:
+            raise ContextLimitError
+        keep = live = size if final else self._terms.live(normal)
+        found = self._still_open(self._terms.hits(normal))
+        waiting: list[Found] = []
+        if self._allowed is not None:
+            reach = size if final else self._allowed.live(normal)
+            keep = min(live, reach)
+            found = uncovered(found, self._allowed.hits(normal)) if found else found
+            waiting = [hit for hit in found if hit[0] >= reach]
+            found = [hit for hit in found if hit[0] < reach]
+        starts = self._normaliser.starts(whole, normal)
+        blocks = [hit for hit in found if self._action(hit) is Action.BLOCK]
+        if blocks and len(text) > 1:
+            return self._replay(text, _origin(starts, min(blocks)[0]) - len(self._context))
+        self._decide(found, starts)
+        self._pending = {self._absolute(hit) for hit in waiting}
+        masked = merge([_spread(hit, starts) for hit in found if self._action(hit) is Action.MASK])
+        undecided = [_spread(hit, starts) for hit in (*waiting, *blocks)]
+        if live < size:  # with the blanks that follow: they would belong to the term
+            undecided.append((_origin(starts, live), len(whole)))
+        until = frontier(len(whole), self._sent, undecided, masked)
+        rest = len(whole) if keep == size else _origin(starts, keep)
+        return self._release(whole, normal, starts, (until, rest), masked)
+
+    def _still_open(self, found: list[Found]) -> list[Found]:
+        """Without the hits that an allowed word covered earlier: it may have left the context."""
+        known = len(self._normal)
+        return [
+            hit
+            for hit in found
+            if hit[1] > known
+            or (span := self._absolute(hit)) in self._decided
+            or span in self._pending
+        ]
+
+    def _replay(self, text: str, cut: int) -> str:
+        """A Block hit lies in `text`: step to it by single characters.
+
+        So what leaves before it is the same as if the characters had come one by one.
+        """
+        table = self._table
+        cut = max(cut, 0)
+        steps = [text[:cut], *text[cut:]] if cut else [*text]
+        released = []
+        for step in steps:
+            released.append(self._advance(step, step.translate(table)))
+            if self.blocked is not None:
+                break
+        return "".join(released)
+
+    def _decide(self, found: list[Found], starts: Offsets) -> None:
+        for hit in sorted(found, key=lambda hit: (hit[1], hit[0])):
+            span = self._absolute(hit)
+            if span in self._decided:
+                continue
+            self._decided.add(span)
+            start, end = _spread(hit, starts)
+            rule = self._terms.rule(hit[2])
+            met = Hit(rule=rule, start=self._base + start, end=self._base + end)
+            self._hits.append(met)
+            if self.blocked is None and self._action(hit) is Action.BLOCK:
+                self.blocked = met
+
+    def _release(
+        self, whole: str, normal: str, starts: Offsets, cuts: tuple[int, int], masked: list[Span]
+    ) -> str:
+        """Lets out what is before `cuts[0]`; keeps what is after `cuts[1]` as context."""
+        until, rest = cuts
+        sent = self._sent
+        out = _mask_over(whole, self._mask, masked, sent, until) if masked else whole[sent:until]
+        rest = len(whole) if self.blocked else min(until, rest)
+        for start, stop in masked:  # a mask that waits needs its beginning
+            if start < until < stop:
+                rest = min(rest, start)
+        at = starts[rest]
+        self._context, self._normal = whole[rest:], normal[at:]
+        self._base += rest
+        self._normal_base += at
+        self._sent = max(until - rest, 0)
+        self._decided = {span for span in self._decided if span[1] > self._normal_base}
+        return out
+
+    def _action(self, hit: Found) -> Action:
+        return Action.FLAG if self._observe else self._terms.rule(hit[2]).action
+
+    def _absolute(self, hit: Found) -> Span:
+        return hit[0] + self._normal_base, hit[1] + self._normal_base
+
+
+def _mask_over(whole: str, mask: str, masked: list[Span], sent: int, until: int) -> str:
+    parts, at = [], sent
+    for begin, end in masked:
+        start, stop = max(at, begin), min(until, end)
+        if start < stop:
+            parts += [whole[at:start], mask * (stop - start)]
+            at = stop
+    parts.append(whole[at:until])
+    return "".join(parts)
+
+
+def _spread(hit: Found, starts: Offsets) -> Span:
+    """The original characters of a hit, with the blanks between them."""
+    return _origin(starts, hit[0]), _origin(starts, hit[1] - 1) + 1
+
+
+def _origin(starts: Offsets, place: int) -> int:
+    """The original character whose piece holds the normalised character at `place`."""
+    return place if isinstance(starts, range) else bisect_right(starts, place) - 1
