@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from genaiservice.kube.cache import LAST_APPLIED, TOMBSTONES, Cache, Entry
+from genaiservice.kube.resources import ObjectKey
+
+KEY = ObjectKey(kind="Pod", namespace="shop", name="a")
+
+
+def by_app(tree: Any) -> Iterator[Entry]:
+    app = tree["metadata"].get("labels", {}).get("app")
+    if app:
+        yield ("app", app)
+
+
+def pod(version: int, *, name: str = "a", uid: str = "u1", **labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "namespace": "shop",
+            "name": name,
+            "uid": uid,
+            "resourceVersion": str(version),
+            "labels": labels,
+        }
+    }
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache({"Pod": by_app})
+
+
+def test_the_newer_version_wins_in_any_order(cache: Cache) -> None:
+    assert cache.put("Pod", pod(9, app="new"))
+    assert not cache.put("Pod", pod(5, app="old"))
+    assert not cache.put("Pod", pod(9, app="same"))
+    kept = cache.get(KEY)
+    assert kept is not None
+    assert kept["metadata"]["labels"] == {"app": "new"}
+
+
+def test_an_index_follows_the_object(cache: Cache) -> None:
+    cache.put("Pod", pod(1, app="x"))
+    assert cache.found("Pod", ("app", "x")) == [KEY]
+    cache.put("Pod", pod(2, app="y"))
+    assert cache.found("Pod", ("app", "x")) == []
+    assert cache.found("Pod", ("app", "y")) == [KEY]
+    cache.drop("Pod", pod(3, app="y"))
+    assert cache.found("Pod", ("app", "y")) == []
+    assert cache.entries(KEY) == frozenset()
+
+
+def test_a_late_answer_does_not_bring_back_what_was_deleted(cache: Cache) -> None:
+    cache.put("Pod", pod(1))
+    assert cache.drop("Pod", pod(7))
+    assert not cache.put("Pod", pod(6))
+    assert cache.get(KEY) is None
+
+
+def test_an_object_made_anew_outlives_the_deletion_of_the_old_one(cache: Cache) -> None:
+    cache.put("Pod", pod(8, uid="u2"))
+    assert not cache.drop("Pod", pod(7, uid="u1"))
+    assert cache.version(KEY) == 8
+
+
+def test_the_memory_of_deletions_is_bounded(cache: Cache) -> None:
+    for number in range(TOMBSTONES + 10):
+        cache.drop("Pod", pod(5, uid=f"u{number}"))
+    assert cache.put("Pod", pod(4, uid="u0"))  # forgotten
+    assert not cache.put("Pod", pod(4, uid=f"u{TOMBSTONES}", name="b"))
+
+
+def test_a_ghost_is_older_than_the_list_and_not_in_it(cache: Cache) -> None:
+    cache.put("Pod", pod(1, name="a"))
+    cache.put("Pod", pod(2, name="ghost"))
+    cache.put("Pod", pod(30, name="younger"))
+    ghosts = cache.ghosts("Pod", {("shop", "a")}, 20)
+    assert [key.name for key in ghosts] == ["ghost"]
+    cache.forget(ghosts[0])
+    assert cache.ghosts("Pod", {("shop", "a")}, 20) == []
+
+
+def test_what_nobody_reads_is_not_kept(cache: Cache) -> None:
+    tree = pod(1)
+    tree["metadata"] |= {"managedFields": [{}], "annotations": {LAST_APPLIED: "{}", "mine": "1"}}
+    cache.put("Pod", tree)
+    kept = cache.get(KEY)
+    assert kept is not None
+    assert "managedFields" not in kept["metadata"]
+    assert kept["metadata"]["annotations"] == {"mine": "1"}
+    assert tree["metadata"]["annotations"][LAST_APPLIED] == "{}"
+
+
+def test_who_changes_what_was_read_changes_nothing_that_is_kept(cache: Cache) -> None:
+    cache.put("Pod", pod(1, app="x"))
+    read = cache.get(KEY)
+    assert read is not None
+    read["metadata"]["labels"]["app"] = "changed"
+    assert cache.get(KEY) == {**pod(1, app="x"), "kind": "Pod"}
