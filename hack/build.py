@@ -9,6 +9,7 @@ is never half there. Only the standard library: it runs before anything is insta
 import contextlib
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ NEEDED = (
 """What tests and demo start; a folder in KUBEBUILDER_ASSETS may hold any of them."""
 
 REPORT_SECONDS = 5.0
+UNUSED_DAYS = 30
 
 
 class CannotBuild(RuntimeError):
@@ -59,12 +61,22 @@ def built() -> Path:
     version = go_version()
     home = cache() / inputs_hash(version)
     if (home / "bin").is_dir():
+        os.utime(home)  # in use
         return home / "bin"
     cache().mkdir(parents=True, exist_ok=True)
     with locked(cache() / "build.lock"):
         if not (home / "bin").is_dir():  # another builder may have finished while we waited
+            remove_unused()
             build(home)
     return home / "bin"
+
+
+def remove_unused() -> None:
+    """Remove builds that no clone has used for weeks; each takes 200 MB."""
+    oldest = time.time() - UNUSED_DAYS * 86_400  # noqa: TID251 - file times are wall-clock times
+    for binary in cache().glob(f"*/{BINARY}"):
+        if binary.parent.stat().st_mtime < oldest:
+            shutil.rmtree(binary.parent, ignore_errors=True)
 
 
 def mixed(given: Path, ours: Path) -> Path:
@@ -109,19 +121,25 @@ def inputs_hash(version: str) -> str:
 
 
 def link_flags() -> str:
-    """No symbol tables, and the release that the API server shall say it is."""
-    found = re.search(r"^\s+k8s\.io/kubernetes (v1\.(\d+)\.\d+)$", go_mod(), re.MULTILINE)
-    if not found:
-        raise CannotBuild("hack/control-plane/go.mod names no release of k8s.io/kubernetes.")
-    release, minor = found.groups()
-    variables = {"gitVersion": release, "gitMajor": "1", "gitMinor": minor}
-    return " ".join(
-        ["-s -w", *(f"-X k8s.io/component-base/version.{k}={v}" for k, v in variables.items())]
-    )
+    """No symbol tables, and the releases that the programs shall say they are."""
+    kubernetes = required("k8s.io/kubernetes")
+    major, minor, _ = kubernetes.removeprefix("v").split(".")
+    variables = {
+        "k8s.io/component-base/version.gitVersion": kubernetes,
+        "k8s.io/component-base/version.gitMajor": major,
+        "k8s.io/component-base/version.gitMinor": minor,
+        "helm.sh/helm/v4/internal/version.version": required("helm.sh/helm/v4"),
+    }
+    return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in variables.items())])
 
 
-def go_mod() -> str:
-    return (CONTROL_PLANE / "go.mod").read_text()
+def required(module: str) -> str:
+    """The release of a module that go.mod names."""
+    text = (CONTROL_PLANE / "go.mod").read_text()
+    found = re.search(rf"^\s+{re.escape(module)} (v\d+\.\d+\.\d+)$", text, re.MULTILINE)
+    if found is None:
+        raise CannotBuild(f"hack/control-plane/go.mod names no release of {module}.")
+    return found[1]
 
 
 def build(home: Path) -> None:

@@ -6,7 +6,6 @@
 """
 
 import argparse
-import contextlib
 import fcntl
 import json
 import os
@@ -16,14 +15,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
 
 from hack.access import save
 from hack.build import CannotBuild, programs
 from hack.cluster import CommandFailed, ControlPlane, ControlPlaneFailed, running
 from hack.install import install_crds
-from hack.places import CRDS, ROOT, RUN
+from hack.places import ROOT, RUN
 from hack.processes import ProcessEnded
 
 LOCK, STATE, LOG, KUBECONFIG = (RUN / n for n in ("lock", "cluster.json", "up.log", "kubeconfig"))
@@ -39,12 +36,26 @@ NEXT_STEPS = """\
 
 def up() -> int:
     """Start it and come back when it is usable."""
-    folder = programs()
+    programs()
     RUN.mkdir(exist_ok=True)
-    if alive():
-        return status()
+    if owner() is None:
+        start()
+    deadline = time.monotonic() + UP_SECONDS
+    while not STATE.exists():
+        if owner() is None or time.monotonic() > deadline:
+            said = LOG.read_text(errors="replace")[-4000:]
+            print(f"The control plane did not come up:\n{said}", file=sys.stderr)
+            down()
+            return 1
+        time.sleep(0.05)
+    return status()
+
+
+def start() -> None:
     STATE.unlink(missing_ok=True)
-    with LOG.open("wb") as log:
+    with LOG.open("wb") as log, LOCK.open("a+") as lock:
+        # The lock is taken here and handed on, so that there is no moment without an owner.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         server = subprocess.Popen(
             [sys.executable, "-m", "hack.up", "serve"],
             cwd=ROOT,
@@ -52,40 +63,33 @@ def up() -> int:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[lock.fileno()],
         )
-    deadline = time.monotonic() + UP_SECONDS
-    while not STATE.exists():
-        if server.poll() is not None or time.monotonic() > deadline:
-            server.kill()
-            print(
-                f"It did not come up:\n{LOG.read_text(errors='replace')[-4000:]}", file=sys.stderr
-            )
-            return 1
-        time.sleep(0.05)
-    print(f"Programs: {folder}")
-    return status()
+        lock.truncate(0)
+        lock.write(str(server.pid))
 
 
 def status() -> int:
-    if not alive():
+    if owner() is None or not STATE.exists():
         print("Nothing is running. `make up` starts it.")
         return 1
-    state = read_state()
-    print(f"The control plane is at {state['url']} (process {state['pid']}, logs {state['logs']}).")
+    state = json.loads(STATE.read_text())
+    print(f"The control plane is at {state['url']} (process {owner()}, logs {state['logs']}).")
     print("Next:\n" + NEXT_STEPS.format(**state))
     return 0
 
 
 def down() -> int:
     """End it; comes back when everything is gone."""
-    if not alive():
+    pid = owner()
+    if pid is None:
         print("Nothing is running.")
         return 0
-    os.kill(read_state()["pid"], signal.SIGTERM)
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
-    while alive():
+    while owner() is not None:
         if time.monotonic() > deadline:
-            print(f"It does not end; see {LOG}.", file=sys.stderr)
+            print(f"Process {pid} does not end; see {LOG}.", file=sys.stderr)
             return 1
         time.sleep(0.05)
     print("Stopped; nothing is left running.")
@@ -96,24 +100,22 @@ def serve() -> int:
     """The background process: holds the control plane until SIGTERM."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with held(), running(programs()) as plane:
-        if any(CRDS.glob("*.yaml")):
-            install_crds(plane)
-        write_state(plane)
+    with running(programs()) as plane:
         try:
+            install_crds(plane)
+            write_state(plane)
             while not ended.wait(1.0):
                 plane.processes.check()
         finally:
-            shutil.copytree(plane.processes.logs, RUN / "logs", dirs_exist_ok=True)
             for path in (STATE, KUBECONFIG):
                 path.unlink(missing_ok=True)
+            shutil.copytree(plane.processes.logs, RUN / "logs", dirs_exist_ok=True)
     return 0
 
 
 def write_state(plane: ControlPlane) -> None:
     save(KUBECONFIG, plane.kubeconfig.read_text())
     state = {
-        "pid": os.getpid(),
         "url": plane.url,
         "kubeconfig": str(KUBECONFIG),
         "bin": str(plane.bin),
@@ -123,28 +125,16 @@ def write_state(plane: ControlPlane) -> None:
     save(STATE, json.dumps(state, indent=1))
 
 
-def read_state() -> dict[str, Any]:
-    state: dict[str, Any] = json.loads(STATE.read_text())
-    return state
-
-
-@contextlib.contextmanager
-def held() -> Iterator[None]:
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-
-
-def alive() -> bool:
-    """Whether the background process lives: the kernel frees its lock however it ends."""
-    if not LOCK.exists() or not STATE.exists():
-        return False
+def owner() -> int | None:
+    """The background process while it lives: the kernel frees its lock however it ends."""
+    if not LOCK.exists():
+        return None
     with LOCK.open("r+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
+            return int(lock.read())
+    return None
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from hack.build import CannotBuild, programs
 from hack.cluster import ControlPlane, running
+from hack.collector import Collector, collecting
 from tests.wait import eventually
 
 OPERATOR = ("genai-system", "genaiservice-operator")
@@ -70,3 +71,10 @@ def operator_kubeconfig(control_plane: ControlPlane) -> Path:
         subject,
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """One real OpenTelemetry Collector; `hack.story.traces.read` reads the spans in its file."""
+    with collecting(programs()) as running_collector:
+        yield running_collector

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from hack.access import Access, Refused
 from hack.build import programs
 from hack.cluster import CommandFailed, ControlPlane, condition, running
+from hack.collector import Collector
 from tests.wait import eventually
 
 pytestmark = pytest.mark.integration
@@ -181,6 +185,20 @@ def test_the_audit_log_counts_the_writes_of_one_user(
 def test_a_failing_command_raises_what_it_said(control_plane: ControlPlane) -> None:
     with pytest.raises(CommandFailed, match='pods "nobody" not found'):
         control_plane.kubectl("get", "pod", "nobody")
+
+
+def test_a_span_sent_to_the_collector_is_in_its_file(collector: Collector) -> None:
+    provider = TracerProvider()
+    exporter = OTLPSpanExporter(endpoint=f"{collector.endpoint}/v1/traces")
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("test").start_as_current_span("a span of this test"):
+        pass
+    provider.shutdown()
+    eventually(lambda: '"name":"a span of this test"' in collector.file.read_text())
+
+
+def test_helm_is_the_release_that_the_module_names(control_plane: ControlPlane) -> None:
+    assert control_plane.helm("version", "--template", "{{.Version}}") == "v4.3.1"
 
 
 def test_nothing_is_left_after_the_end() -> None:
