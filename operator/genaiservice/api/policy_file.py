@@ -19,6 +19,8 @@ from genaiservice.api.problem import Problem, ProblemError, Text
 VERSION: Final = 1
 UNPACKED_BYTES: Final = 64 * 1024 * 1024
 TERM_CHARACTERS: Final = 256
+MASK: Final = "＊"
+REFUSAL: Final = Text(en="This cannot be answered.", zh="该内容无法回答。")
 NORMALISATIONS: Final = ("width", "case", "zeroWidth", "traditional", "separators")
 
 RISK_CLASSES: Final = tuple(
@@ -96,10 +98,10 @@ def check(tree: Any, where: str = "") -> tuple[Problem, ...]:
             Text(en=f"write {VERSION}, or update the guard", zh=f"请填写 {VERSION}，或升级护栏"),
         )
     root.text("name", "default", most=253)
-    root.text("mask", "＊", most=16)
+    root.text("mask", MASK, most=8)
     refusal = root.child("refusal")
-    refusal.text("en", "", most=1024)
-    refusal.text("zh", "", most=1024)
+    refusal.text("en", REFUSAL.en, most=1024)
+    refusal.text("zh", REFUSAL.zh, most=1024)
     refusal.end()
     root.texts("allow", most=1_000_000)
     switches = root.child("normalisation")
@@ -109,6 +111,26 @@ def check(tree: Any, where: str = "") -> tuple[Problem, ...]:
     _check_classes(root)
     root.end()
     return tuple(problems)
+
+
+def completed(policy: Json) -> dict[str, Any]:
+    """A checked policy with every default written out, as the guard compiles it.
+
+    The hash is that of the policy as it was written, never of this.
+    """
+    return {
+        "version": VERSION,
+        "name": "default",
+        "mask": MASK,
+        "allow": [],
+        **policy,
+        "refusal": REFUSAL.as_json() | policy.get("refusal", {}),
+        "normalisation": dict.fromkeys(NORMALISATIONS, True) | policy.get("normalisation", {}),
+        "classes": {
+            risk: {"action": Action.BLOCK.value, "terms": [], **part}
+            for risk, part in policy.get("classes", {}).items()
+        },
+    }
 
 
 def _check_classes(root: Fields) -> None:

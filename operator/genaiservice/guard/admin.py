@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The admin listener: probes and metrics, on a port that the Service never offers."""
+
+import json
+from collections.abc import Callable
+
+from aiohttp import web
+
+from genaiservice.guard.metrics import CONTENT_TYPE, Metrics
+from genaiservice.guard.readiness import Readiness
+
+
+class Admin:
+    def __init__(self, readiness: Readiness, metrics: Metrics, alive: Callable[[], bool]) -> None:
+        self._readiness = readiness
+        self._metrics = metrics
+        self._alive = alive
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            return _json(405, {"error": "use GET"})
+        match request.path:
+            case "/livez":
+                alive = self._alive()
+                return _json(200 if alive else 503, {"alive": alive})
+            case "/readyz":
+                ready, facts = self._readiness.report()
+                return _json(200 if ready else 503, facts)
+            case "/metrics":
+                return web.Response(
+                    body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE}
+                )
+            case _:
+                return _json(404, {"error": "use /livez, /readyz or /metrics"})
+
+
+def _json(status: int, body: object) -> web.Response:
+    return web.Response(
+        status=status,
+        body=json.dumps(body, ensure_ascii=False).encode(),
+        content_type="application/json",
+        charset="utf-8",
+    )

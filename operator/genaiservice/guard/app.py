@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard as an application: which requests are let in, and what one exchange is made of.
+
+Closed by default: while draining, suspended, without a policy or without a working decision log,
+every request is refused with the reason. Per request this module decides; per chunk it is not
+involved.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, cast
+
+from aiohttp import ClientError, web
+
+from genaiservice.api.directive import Directive, Mode
+from genaiservice.guard import refusal
+from genaiservice.guard.account import SCREENED, Account, Route
+from genaiservice.guard.client import Answer, ClientConnection, Delivered
+from genaiservice.guard.core.effects import Decision
+from genaiservice.guard.core.exchange import Exchange, Options
+from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.directive import DirectiveWatch
+from genaiservice.guard.headers import REQUEST_OURS, Field, passing, request_head
+from genaiservice.guard.metrics import Metrics
+from genaiservice.guard.policy import PolicyStore
+from genaiservice.guard.proxy import Relay
+from genaiservice.guard.record import DecisionLog
+from genaiservice.guard.refusal import Refusal
+from genaiservice.guard.settings import Settings
+from genaiservice.guard.telemetry import Trace, Tracing
+from genaiservice.guard.upstream import Pool
+
+BODY_SECONDS: Final = 60.0
+METHODS: Final = {Route.CHAT: "POST", Route.COMPLETIONS: "POST", Route.MODELS: "GET"}
+PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+KNOWN_METHODS: Final = PASSED_METHODS | {"HEAD", "OPTIONS"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the process built and every request uses."""
+
+    settings: Settings
+    options: Options
+    policies: PolicyStore
+    directive: DirectiveWatch
+    decisions: DecisionLog
+    metrics: Metrics
+    tracing: Tracing
+    pool: Pool
+    loop: asyncio.AbstractEventLoop
+
+
+class RefusedError(Exception):
+    def __init__(self, why: Refusal) -> None:
+        super().__init__(why.code)
+        self.why = why
+
+
+class App:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._relays: set[Relay] = set()
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = False
+        config = parts.settings.config
+        self._limits = config.limits
+        self._passed = frozenset(config.paths)
+        self._common: list[Field] = []
+        if config.complaint_url:
+            link = f'<{config.complaint_url}>; rel="complaint"'
+            self._common.append((b"Link", link.encode("ascii")))
+
+    @property
+    def open(self) -> int:
+        """Exchanges that are not over yet."""
+        return self._open
+
+    def suspend(self, directive: Directive) -> None:
+        """A new directive: what is open ends now, in order."""
+        if directive.mode is Mode.SUSPEND:
+            for relay in list(self._relays):
+                relay.suspend(directive)
+
+    async def drain(self, seconds: float) -> None:
+        """Lets open exchanges end; what is still open after `seconds` is broken off."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("drain time is over", extra={"open": self._open})
+            for relay in list(self._relays):
+                relay.break_off("drain_timeout")
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        client = cast(ClientConnection, request.protocol)
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError
+        account = self._account(request, request.raw_path.partition("?")[0])
+        answer = Answer(
+            transport,
+            version=(request.version.major, request.version.minor),
+            keep_alive=request.keep_alive and not self.draining,
+            fields=[*self._common, (b"X-Request-Id", account.request.encode("ascii"))],
+        )
+        trace = self._parts.tracing.begin(account, request.headers)
+        account.trace = trace.id
+        self._open += 1
+        self._idle.clear()
+        try:
+            await self._serve(request, client, answer, account, trace)
+        except RefusedError as error:
+            answer.keep_alive = answer.keep_alive and not error.why.close
+            answer.whole(
+                error.why.status, refusal.CONTENT_TYPE, error.why.body(), error.why.fields()
+            )
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
+            account.status = answer.status
+            trace.end(account)
+            self._settle(account)
+        if not answer.started:
+            answer.abort()  # nothing can be said any more: a cut is clearer than silence
+        return Delivered(keep_alive=answer.keep_alive)
+
+    async def _serve(
+        self,
+        request: web.BaseRequest,
+        client: ClientConnection,
+        answer: Answer,
+        account: Account,
+        trace: Trace,
+    ) -> None:
+        parts = self._parts
+        target = request.raw_path
+        if not target.startswith("/") or not target.isascii():
+            raise RefusedError(refusal.bad_target())
+        policy = self._admit(account, request.method)
+        exchange = Exchange(policy, parts.options)
+        relay = Relay(
+            exchange,
+            answer,
+            client,
+            account,
+            loop=parts.loop,
+            record=self._record,
+            patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
+        )
+        client.reader = relay
+        self._relays.add(relay)
+        try:
+            if parts.directive.suspended:
+                answer.keep_alive = False
+                relay.suspend(parts.directive.current)
+                return
+            body = await self._body(request, account, answer)
+            relay.request(target.partition("?")[0], request.headers.get("Content-Type", ""), body)
+            del body
+            account.model = exchange.model
+            account.streaming = exchange.streaming
+            if relay.forward is not None:
+                await relay.run(parts.pool, self._head(request, account, trace))
+        finally:
+            client.reader = None
+            self._relays.discard(relay)
+            relay.close()
+
+    def _admit(self, account: Account, method: str) -> Policy:
+        """The policy to screen with; raises RefusedError when nothing may be let in now."""
+        parts = self._parts
+        if self.draining:
+            raise RefusedError(refusal.draining())
+        if (problem := parts.decisions.failure) is not None:
+            raise RefusedError(refusal.not_recorded(problem))
+        policy = parts.policies.current
+        if policy is None:
+            raise RefusedError(refusal.no_policy(parts.policies.problems))
+        if self._open > self._limits.concurrent_requests:
+            raise RefusedError(refusal.too_many(self._limits.concurrent_requests))
+        allowed = METHODS.get(account.route)
+        if account.route is Route.PASSED:
+            if method not in PASSED_METHODS:
+                raise RefusedError(refusal.method_not_allowed(", ".join(sorted(PASSED_METHODS))))
+            parts.metrics.unscreened.inc()
+            log.info(
+                "request passes unscreened",
+                extra={"request": account.request, "path": account.path, "trace": account.trace},
+            )
+        elif allowed is not None and method != allowed:
+            raise RefusedError(refusal.method_not_allowed(allowed))
+        return policy
+
+    async def _body(self, request: web.BaseRequest, account: Account, answer: Answer) -> bytes:
+        """The whole body, at most as long as the limit says, within BODY_SECONDS."""
+        if account.route is Route.UNKNOWN or not request.body_exists:
+            return b""
+        limit = self._limits.request_body_bytes
+        if (request.content_length or 0) > limit:
+            raise RefusedError(refusal.body_too_large(limit))
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            answer.proceed()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while data := await request.content.readany():
+                    body += data
+                    if len(body) > limit:
+                        raise RefusedError(refusal.body_too_large(limit))
+        except TimeoutError:
+            raise RefusedError(refusal.body_too_slow(BODY_SECONDS)) from None
+        except (ClientError, web.RequestPayloadError) as error:
+            if request.transport is None:
+                raise ConnectionResetError from error
+            raise RefusedError(refusal.body_unreadable()) from error
+        return bytes(body)
+
+    def _head(
+        self, request: web.BaseRequest, account: Account, trace: Trace
+    ) -> Callable[[int], bytes]:
+        pool = self._parts.pool
+        fields = [
+            (b"Host", pool.authority),
+            *passing(request.raw_headers, REQUEST_OURS),
+            *trace.forward(account),
+            (b"X-Request-Id", account.request.encode("ascii")),
+            (b"Accept-Encoding", b"identity"),
+        ]
+        method = request.method.encode("ascii")
+        target = pool.prefix + request.raw_path.encode("ascii")
+
+        def head(length: int) -> bytes:
+            sized = (b"Content-Length", b"%d" % length)
+            bodyless = method in (b"GET", b"DELETE") and not length
+            return request_head(method, target, fields if bodyless else [*fields, sized])
+
+        return head
+
+    def _account(self, request: web.BaseRequest, path: str) -> Account:
+        route = SCREENED.get(path, Route.PASSED if path in self._passed else Route.UNKNOWN)
+        given = request.headers.get("X-Request-Id", "")
+        return Account(
+            request=given if _plain(given) else uuid.uuid4().hex,
+            route=route,
+            path="" if route is Route.UNKNOWN else path,
+            method=request.method if request.method in KNOWN_METHODS else "_OTHER",
+            started=perf_counter(),
+        )
+
+    def _record(self, decision: Decision, account: Account) -> None:
+        parts = self._parts
+        account.actions.append((decision.risk or decision.reason, decision.action.value))
+        parts.decisions.write(decision, trace=account.trace, request=account.request)
+        parts.metrics.verdicts.labels(
+            decision.direction.value, decision.risk, decision.action.value, decision.reason
+        ).inc()
+
+    def _settle(self, account: Account) -> None:
+        metrics = self._parts.metrics
+        route = account.route.value
+        metrics.requests.labels(route, str(account.status)).inc()
+        if account.first_sent is not None:
+            metrics.first_token.labels(route).observe(account.first_sent - account.started)
+        if account.upstream_first is not None and account.forwarded is not None:
+            metrics.upstream_first.labels(route).observe(account.upstream_first - account.forwarded)
+        if account.fault:
+            metrics.upstream_errors.labels(account.fault).inc()
+        if account.client_gone:
+            metrics.client_gone.inc()
+        if account.held:
+            metrics.held.inc(account.held)
+        log.info(
+            "exchange",
+            extra={
+                "request": account.request,
+                "trace": account.trace,
+                "route": route,
+                "status": account.status,
+                "streaming": account.streaming,
+                "seconds": round(perf_counter() - account.started, 4),
+                "bytes": account.sent_bytes,
+                "actions": len(account.actions),
+                "fault": account.fault,
+                "client_gone": account.client_gone,
+            },
+        )
+
+
+def _plain(given: str) -> bool:
+    return 0 < len(given) <= 128 and given.isascii() and given.isprintable() and " " not in given

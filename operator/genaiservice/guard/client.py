@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client's side: aiohttp takes requests in, answers are written straight to the transport.
+
+aiohttp's own response objects cost more per chunk than all of the screening, so an `Answer`
+frames its body itself. `ClientConnection` passes on at once what a stream must know without
+waiting: the client reads too slowly, reads again, or is gone.
+"""
+
+import asyncio
+import json
+from email.utils import formatdate
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from genaiservice.guard.headers import Field, response_head
+
+KEEPALIVE_SECONDS: Final = 75.0
+LINGERING_SECONDS: Final = 5.0
+
+
+class Reader(Protocol):
+    """Who serves the request that this connection carries now."""
+
+    def client_paused(self) -> None: ...
+
+    def client_resumed(self) -> None: ...
+
+    def client_gone(self) -> None: ...
+
+
+class ClientConnection(RequestHandler):
+    __slots__ = ("reader",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reader: Reader | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.reader is not None:
+            self.reader.client_paused()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.reader is not None:
+            self.reader.client_resumed()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.reader is not None:
+            self.reader.client_gone()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP, or a fault of ours: an answer in the usual form, without details."""
+        if status >= 500:
+            self.log_exception("request failed", exc_info=exc)
+        fault = "the server could not serve the request" if status >= 500 else "not valid HTTP/1.1"
+        body = {"error": {"message": fault, "type": "invalid_request_error", "code": "bad_request"}}
+        response = web.Response(
+            status=status, body=json.dumps(body).encode(), content_type="application/json"
+        )
+        response.force_close()
+        return response
+
+
+class ClientServer(web.Server):
+    """aiohttp's low-level server with our connections."""
+
+    def __call__(self) -> RequestHandler:
+        return ClientConnection(
+            self,
+            loop=self._loop,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=LINGERING_SECONDS,
+            max_field_size=16 * 1024,
+        )
+
+
+class Delivered(web.StreamResponse):
+    """Tells aiohttp that the answer is already written."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        self._keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
+class Answer:
+    """One HTTP answer, framed by hand. A client of HTTP/1.0 gets a body that ends by closing."""
+
+    __slots__ = ("_chunked", "_fields", "_transport", "keep_alive", "started", "status")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        *,
+        version: tuple[int, int],
+        keep_alive: bool,
+        fields: list[Field],
+    ) -> None:
+        self._transport = transport
+        self._chunked = version >= (1, 1)
+        self._fields = fields
+        self.keep_alive = keep_alive
+        self.started = False
+        self.status = 0
+
+    def proceed(self) -> None:
+        """The client waits for leave to send its body (RFC 9110, 10.1.1)."""
+        self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def whole(self, status: int, content_type: str, body: bytes, more: list[Field]) -> None:
+        head = self._head(status, content_type, [*more, (b"Content-Length", b"%d" % len(body))])
+        self._transport.write(head + body)
+
+    def begin(self, status: int, content_type: str, more: list[Field]) -> None:
+        if self._chunked:
+            more = [*more, (b"Transfer-Encoding", b"chunked")]
+        else:
+            self.keep_alive = False
+        self._transport.write(self._head(status, content_type, more))
+
+    def send(self, data: bytes) -> None:
+        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def end(self) -> None:
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _head(self, status: int, content_type: str, more: list[Field]) -> bytes:
+        self.started = True
+        self.status = status
+        fields = [
+            (b"Content-Type", content_type.encode("latin-1", "replace")),
+            (b"Date", formatdate(usegmt=True).encode("ascii")),
+            *self._fields,
+            *more,
+        ]
+        if not self.keep_alive:
+            fields.append((b"Connection", b"close"))
+        return response_head(status, fields)

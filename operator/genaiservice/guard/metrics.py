@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard's Prometheus metrics: every name, label and bucket stands here.
+
+Labels come from closed sets (routes, statuses, risk classes, actions, fault words), never from a
+request, so the number of series is bounded and no text of a user can get in.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from genaiservice.guard.core.policy import Policy
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # one series more per series, and nobody asks for it
+        registry = self._registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "genai_guard_requests_total",
+            "Requests answered, by route and HTTP status.",
+            ("route", "status"),
+            registry=registry,
+        )
+        self.verdicts = Counter(
+            "genai_guard_verdicts_total",
+            "Decisions about texts, by direction, risk class, action and reason.",
+            ("direction", "risk", "action", "reason"),
+            registry=registry,
+        )
+        self.unscreened = Counter(
+            "genai_guard_unscreened_requests_total",
+            "Requests on further paths of the configuration, which pass unscreened.",
+            registry=registry,
+        )
+        self.first_token = Histogram(
+            "genai_guard_time_to_first_chunk_seconds",
+            "From the request to the first bytes of the answer's body towards the client.",
+            ("route",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.upstream_first = Histogram(
+            "genai_guard_upstream_time_to_first_byte_seconds",
+            "From the forwarded request to the first byte of the model's answer.",
+            ("route",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.held = Counter(
+            "genai_guard_held_characters_total",
+            "Characters that waited for the text after them before they could leave.",
+            registry=registry,
+        )
+        self.upstream_errors = Counter(
+            "genai_guard_upstream_errors_total",
+            "Answers of the model that failed or broke off, by fault.",
+            ("fault",),
+            registry=registry,
+        )
+        self.client_gone = Counter(
+            "genai_guard_clients_gone_total",
+            "Clients that left before their answer ended; the model was stopped at once.",
+            registry=registry,
+        )
+        self.policy_loads = Counter(
+            "genai_guard_policy_loads_total",
+            "Attempts to load the policy file, by outcome.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.policy = Gauge(
+            "genai_guard_policy_info",
+            "The policy in force.",
+            ("name", "hash"),
+            registry=registry,
+        )
+        self.terms = Gauge(
+            "genai_guard_policy_terms", "Terms of the policy in force.", registry=registry
+        )
+
+    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """A gauge whose value is asked for when somebody scrapes."""
+        Gauge(name, text, registry=self._registry).set_function(value)
+
+    def policy_in_force(self, policy: Policy) -> None:
+        self.policy.clear()
+        self.policy.labels(policy.name, policy.hash).set(1)
+        self.terms.set(policy.terms)
+
+    def render(self) -> bytes:
+        return generate_latest(self._registry)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard process: builds every part once, owns every task, and shuts down in order.
+
+Order of the end: readiness falls, new requests are refused, open streams run to their end, then
+listeners close, the decision log and the spans are flushed. Exit code 0 after a drain, 2 for
+settings that cannot be used, 1 when an address is taken.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import uuid
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from genaiservice import __version__
+from genaiservice.api.directive import Directive
+from genaiservice.api.problem import ProblemError
+from genaiservice.guard import clock, logs
+from genaiservice.guard.admin import Admin
+from genaiservice.guard.app import App, Parts
+from genaiservice.guard.client import ClientServer
+from genaiservice.guard.core.exchange import LabelMode, Options, Screening
+from genaiservice.guard.directive import DirectiveWatch
+from genaiservice.guard.headers import request_head
+from genaiservice.guard.metrics import Metrics
+from genaiservice.guard.policy import PolicyStore
+from genaiservice.guard.readiness import Readiness, UpstreamProbe
+from genaiservice.guard.record import DecisionLog
+from genaiservice.guard.settings import EXIT_BAD_SETTINGS, Settings, explain, load
+from genaiservice.guard.telemetry import tracing_for
+from genaiservice.guard.upstream import Pool
+
+FLUSH_SECONDS = 5.0
+BACKLOG = 1024
+
+log = logging.getLogger(__name__)
+
+
+def main(config: Path) -> int:
+    """Runs the guard until a signal; the exit code."""
+    try:
+        settings = load(config)
+    except ProblemError as error:
+        print(explain(config, error.problems), file=sys.stderr)
+        return EXIT_BAD_SETTINGS
+    logs.set_up(terminal=sys.stderr.isatty())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(Process(settings).run())
+
+
+class Process:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._app: App | None = None
+        config = settings.config
+        self.metrics = Metrics()
+        self.policies = PolicyStore(settings.policy_file, self._policy_outcome)
+        self.directive = DirectiveWatch(settings.directive_file, self._directive_changed)
+        self.decisions = DecisionLog(
+            settings.decision_log,
+            process=uuid.uuid4().hex,
+            service=f"{config.service.namespace}/{config.service.name}",
+            now=clock.now,
+        )
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        config = self._settings.config
+        tracing = tracing_for(config, __version__)
+        pool = Pool(config.upstream, loop)
+        app = self._app = App(
+            Parts(
+                settings=self._settings,
+                options=options(self._settings),
+                policies=self.policies,
+                directive=self.directive,
+                decisions=self.decisions,
+                metrics=self.metrics,
+                tracing=tracing,
+                pool=pool,
+                loop=loop,
+            )
+        )
+        probe = UpstreamProbe(config.upstream, pool.host, pool.port, _probe_request(pool))
+        readiness = Readiness(
+            policies=self.policies,
+            decisions=self.decisions,
+            directive=self.directive,
+            probe=probe,
+            draining=lambda: app.draining,
+        )
+        self._gauges(app)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self.decisions.start()
+        self.directive.refresh()
+        await self.policies.refresh()
+        # What is loaded now lives as long as the process; the collector need not walk it.
+        gc.collect()
+        gc.freeze()
+        admin = web.Server(Admin(readiness, self.metrics, lambda: True).handle, access_log=None)
+        server = ClientServer(app.handle)
+        try:
+            listeners = await self._listen(loop, server, admin)
+        except OSError as error:
+            log.error("cannot listen", extra={"reason": error.strerror or str(error)})
+            return 1
+        async with asyncio.TaskGroup() as tasks:
+            watches = [
+                tasks.create_task(watch)
+                for watch in (self.policies.watch(), self.directive.watch(), probe.watch())
+            ]
+            await self._stop.wait()
+            log.info("shutting down", extra={"open": app.open})
+            await app.drain(config.limits.drain_seconds)
+            for listener in listeners:
+                listener.close()
+            for watch in watches:
+                watch.cancel()
+        await server.shutdown(FLUSH_SECONDS)
+        await admin.shutdown(FLUSH_SECONDS)
+        pool.close()
+        self.decisions.note("stop")
+        written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
+        await asyncio.to_thread(tracing.close)
+        log.info("ended", extra={"decisions_written": written})
+        return 0
+
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, server: web.Server, admin: web.Server
+    ) -> list[asyncio.Server]:
+        listen = self._settings.config.listen
+        listeners = []
+        for name, factory, port in (
+            ("guard", server, listen.port),
+            ("admin", admin, listen.admin_port),
+        ):
+            listener = await loop.create_server(factory, listen.host, port, backlog=BACKLOG)
+            listeners.append(listener)
+            bound = listener.sockets[0].getsockname()[1]
+            log.info("listening", extra={"listener": name, "host": listen.host, "port": bound})
+        return listeners
+
+    def _policy_outcome(self, outcome: str) -> None:
+        self.metrics.policy_loads.labels(outcome).inc()
+        policy = self.policies.current
+        if outcome == "loaded" and policy is not None:
+            self.metrics.policy_in_force(policy)
+            self.decisions.note("policy", policy=policy.hash, name=policy.name, terms=policy.terms)
+
+    def _directive_changed(self, directive: Directive) -> None:
+        self.decisions.note("directive", mode=directive.mode.value, reason=directive.reason)
+        if self._app is not None:
+            self._app.suspend(directive)
+
+    def _gauges(self, app: App) -> None:
+        metrics = self.metrics
+        metrics.watch("genai_guard_open_requests", "Exchanges not over yet.", lambda: app.open)
+        metrics.watch(
+            "genai_guard_policy_stale",
+            "1 while the policy file cannot be used and an older policy stays in force.",
+            lambda: float(bool(self.policies.problems)),
+        )
+        metrics.watch(
+            "genai_guard_suspended",
+            "1 while the directive suspends the service.",
+            lambda: float(self.directive.suspended),
+        )
+        metrics.watch(
+            "genai_guard_decision_log_failed",
+            "1 while decisions cannot be recorded.",
+            lambda: float(self.decisions.failure is not None),
+        )
+        metrics.watch(
+            "genai_guard_decisions_dropped",
+            "Decisions lost because the queue was full.",
+            lambda: float(self.decisions.dropped),
+        )
+
+
+def options(settings: Settings) -> Options:
+    """What the configuration says of every exchange, in the words of the core."""
+    config = settings.config
+    return Options(
+        input=Screening(config.screening.input.value),
+        output=Screening(config.screening.output.value),
+        label=LabelMode(config.label.mode.value),
+        label_text=config.label.text,
+        paths=frozenset(config.paths),
+    )
+
+
+def _probe_request(pool: Pool) -> bytes:
+    fields = [(b"Host", pool.authority), (b"Connection", b"close")]
+    return request_head(b"GET", pool.prefix + b"/v1/models", fields)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relay: performs the effects of one `Exchange` between a client and the model.
+
+It looks at no text. From the model's socket to the client's everything is one synchronous call
+chain, `upstream_body` -> `Exchange.upstream` -> `Answer.send`, without a task or a queue between;
+`client_paused` and `client_resumed` carry backpressure the other way. Whatever fails in here ends
+the answer and stops the model: fail closed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+from genaiservice.api.directive import Directive
+from genaiservice.guard.account import Account
+from genaiservice.guard.client import Answer, ClientConnection
+from genaiservice.guard.core.effects import (
+    Begin,
+    CloseUpstream,
+    Decision,
+    Effect,
+    End,
+    Forward,
+    Record,
+    Respond,
+    Send,
+)
+from genaiservice.guard.core.exchange import Exchange
+from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
+from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
+
+log = logging.getLogger(__name__)
+
+Recorder = Callable[[Decision, Account], None]
+
+
+class Relay:
+    __slots__ = (
+        "_account",
+        "_answer",
+        "_client",
+        "_connection",
+        "_done",
+        "_exchange",
+        "_fields",
+        "_forward",
+        "_loop",
+        "_patience",
+        "_record",
+        "_stall",
+        "_turn",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        answer: Answer,
+        client: ClientConnection,
+        account: Account,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        record: Recorder,
+        patience: float,
+    ) -> None:
+        """`patience`: for how many seconds a client may leave its answer unread."""
+        self._exchange = exchange
+        self._answer = answer
+        self._client = client
+        self._account = account
+        self._loop = loop
+        self._record = record
+        self._patience = patience
+        self._connection: Connection | None = None
+        self._done = False
+        self._turn: asyncio.Future[None] | None = None
+        self._fields: list[Field] = []
+        self._forward: bytes | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    @property
+    def forward(self) -> bytes | None:
+        """The body to send to the model; None when nothing goes there."""
+        return self._forward
+
+    # -- called by the app
+
+    def request(self, path: str, content_type: str, body: bytes) -> None:
+        self._guarded(lambda: self._exchange.request(path, content_type, body))
+
+    def suspend(self, directive: Directive) -> None:
+        self._guarded(lambda: self._exchange.suspend(directive))
+
+    def break_off(self, reason: str) -> None:
+        """Ends the exchange as if the model had broken off."""
+        self._stop_upstream()
+        self.upstream_closed(reason)
+
+    async def run(self, pool: Pool, head: Callable[[int], bytes]) -> None:
+        """Sends the request to the model and returns when the client has its answer.
+
+        `head` makes the request's head for a body of that length.
+        """
+        for fresh in (False, True):
+            if self._done or self._forward is None:
+                break
+            try:
+                connection = await pool.connection(fresh=fresh)
+            except UpstreamFailedError as error:
+                self.upstream_closed(error.reason)
+                break
+            if self._done:  # suspended or gone while connecting
+                connection.close()
+                break
+            self._connection = connection
+            self._account.forwarded = perf_counter()
+            self._turn = self._loop.create_future()
+            connection.send(head(len(self._forward)) + self._forward, self)
+            if self._client.writing_paused:
+                connection.pause()
+            await self._turn
+
+    # -- called by the upstream connection
+
+    def upstream_head(self, status: int, fields: list[Field]) -> None:
+        self._account.upstream_first = perf_counter()
+        self._account.upstream_status = status
+        self._forward = None
+        content_type = b"".join(value for name, value in fields if name.lower() == b"content-type")
+        self._fields = passing(fields, RESPONSE_OURS)
+        self._guarded(lambda: self._exchange.response(status, content_type.decode("latin-1")))
+
+    def upstream_body(self, data: bytes) -> None:
+        try:
+            effects = self._exchange.upstream(data)
+            if effects:
+                self._perform(effects)
+        except Exception as error:
+            self._collapse(error)
+
+    def upstream_closed(self, error: str | None) -> None:
+        connection, self._connection = self._connection, None
+        if error == "reset" and connection is not None and connection.stale:
+            # The idle connection had died before the model saw the request; nothing is lost.
+            self._wake()
+            return
+        if error is not None and not self._done:
+            self._account.fault = error
+        self._guarded(lambda: self._exchange.upstream_closed(error))
+        if not self._done:
+            # The core owes an end for every end; without one the client must not wait for ever.
+            self._collapse(None)
+
+    # -- called by the client connection
+
+    def client_paused(self) -> None:
+        if self._connection is not None:
+            self._connection.pause()
+        if self._stall is None:
+            self._stall = self._loop.call_later(self._patience, self._client_stalled)
+
+    def client_resumed(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self._connection is not None:
+            self._connection.resume()
+
+    def client_gone(self) -> None:
+        if not self._done:
+            self._account.client_gone = True
+        self._stop_upstream()
+        self._finish()
+
+    # -- within
+
+    def _guarded(self, step: Callable[[], list[Effect]]) -> None:
+        if self._done:
+            return
+        try:
+            self._perform(step())
+        except Exception as error:
+            self._collapse(error)
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        out: list[bytes] = []
+        for effect in effects:
+            kind = type(effect)
+            if kind is Send:
+                out.append(effect.data)  # type: ignore[union-attr]
+            elif kind is Record:
+                self._record(effect.decision, self._account)  # type: ignore[union-attr]
+            else:
+                if out:
+                    self._send(out)
+                    out = []
+                self._perform_rare(effect)
+        if out:
+            self._send(out)
+
+    def _perform_rare(self, effect: Effect) -> None:
+        match effect:
+            case Begin(status=status, content_type=content_type):
+                self._answer.begin(status, content_type, self._fields)
+            case End():
+                self._answer.end()
+                self._finish()
+            case Respond(status=status, content_type=content_type, body=body):
+                self._note_first(len(body))
+                self._answer.whole(status, content_type, body, self._fields)
+                self._finish()
+            case Forward(body=body):
+                self._forward = body
+            case CloseUpstream():
+                self._stop_upstream()
+
+    def _send(self, parts: list[bytes]) -> None:
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if data:  # an empty chunk would end a chunked body
+            if self._account.first_sent is None:
+                self._note_first(0)
+            self._account.sent_bytes += len(data)
+            self._answer.send(data)
+
+    def _note_first(self, size: int) -> None:
+        self._account.first_sent = perf_counter()
+        self._account.sent_bytes += size
+
+    def _stop_upstream(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _client_stalled(self) -> None:
+        self._stall = None
+        self._account.fault = self._account.fault or "client_stalled"
+        self._stop_upstream()
+        self._answer.abort()
+        self._finish()
+
+    def _collapse(self, error: Exception | None) -> None:
+        """A fault of ours: say so once, stop the model, and cut the client off."""
+        log.error("exchange failed", exc_info=error, extra={"request": self._account.request})
+        self._account.fault = "internal"
+        self._stop_upstream()
+        self._answer.abort()
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        self._done = True
+        self._forward = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(None)
+
+    def close(self) -> None:
+        """The exchange is over: an answer of the model that has not quite ended is let go."""
+        if self._connection is not None:
+            self._connection.release()
+            self._connection = None

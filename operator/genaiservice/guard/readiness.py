@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readiness: whether this guard can serve now, with the truth behind it.
+
+Ready means: a policy is in force, decisions can be recorded, the model answers, and no shutdown
+has begun. A suspended guard is ready: its 451 with the reason is the answer that clients must get.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from genaiservice.api.guard_config import Upstream as UpstreamConfig
+from genaiservice.api.problem import Lang, Problem
+from genaiservice.guard.directive import DirectiveWatch
+from genaiservice.guard.policy import PolicyStore
+from genaiservice.guard.record import DecisionLog
+
+UNREADY_SECONDS: Final = 0.5
+READY_SECONDS: Final = 5.0
+FAILURES: Final = 3
+"""A model that answered once is taken as gone after so many failures in a row, not at the first."""
+
+log = logging.getLogger(__name__)
+
+
+class UpstreamProbe:
+    """Asks the model for `/v1/models`; any HTTP answer below 500 shows that it serves."""
+
+    def __init__(self, config: UpstreamConfig, host: str, port: int, request: bytes) -> None:
+        self._config = config
+        self._host = host
+        self._port = port
+        self._request = request
+        self._failures = 0
+        self.answered = False
+        self.detail = "not asked yet"
+
+    async def watch(self) -> None:
+        while True:
+            await self.ask()
+            await asyncio.sleep(READY_SECONDS if self.answered else UNREADY_SECONDS)
+
+    async def ask(self) -> None:
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_seconds):
+                status = await self._status()
+        except TimeoutError:
+            detail = "no answer in time"
+        except (OSError, ValueError) as error:
+            detail = getattr(error, "strerror", None) or "no HTTP answer"
+        else:
+            detail = f"HTTP {status}"
+            if status < 500:
+                self._note(True, detail)
+                return
+        self._failures += 1
+        if not self.answered or self._failures >= FAILURES:
+            self._note(False, detail)
+
+    def _note(self, answered: bool, detail: str) -> None:
+        if answered:
+            self._failures = 0
+        if answered != self.answered:
+            log.log(
+                logging.INFO if answered else logging.ERROR,
+                "model answers" if answered else "model does not answer",
+                extra={"detail": detail},
+            )
+        self.answered, self.detail = answered, detail
+
+    async def _status(self) -> int:
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            writer.write(self._request)
+            await writer.drain()
+            line = await reader.readline()
+            version, _, rest = line.partition(b" ")
+            if not version.startswith(b"HTTP/1."):
+                raise ValueError("no HTTP answer")
+            return int(rest[:3])
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    policies: PolicyStore
+    decisions: DecisionLog
+    directive: DirectiveWatch
+    probe: UpstreamProbe
+    draining: Callable[[], bool]
+
+    def report(self) -> tuple[bool, dict[str, Any]]:
+        """Ready or not, and each fact as it is."""
+        policy = self.policies.current
+        failure = self.decisions.failure
+        facts: dict[str, Any] = {
+            "policy": {
+                "ok": policy is not None,
+                "name": policy.name if policy else None,
+                "hash": policy.hash if policy else None,
+                "terms": policy.terms if policy else 0,
+                "problems": [_both(problem) for problem in self.policies.problems[:20]],
+            },
+            "decisionLog": {
+                "ok": failure is None,
+                "problems": [_both(failure)] if failure else [],
+                "dropped": self.decisions.dropped,
+            },
+            "upstream": {"ok": self.probe.answered, "detail": self.probe.detail},
+            "shutdown": {"ok": not self.draining()},
+            "directive": {
+                "mode": self.directive.current.mode.value,
+                "reason": self.directive.current.reason,
+            },
+        }
+        ready = all(fact.get("ok", True) for fact in facts.values())
+        return ready, {"ready": ready, **facts}
+
+
+def _both(problem: Problem) -> dict[str, str]:
+    return {"en": problem.render(Lang.EN), "zh": problem.render(Lang.ZH)}

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decision log: one JSON line per decision, written beside the stream and never in it.
+
+The queue is bounded and a thread does the writing, so a slow disk delays no client. When a line
+cannot be written or the queue is full, `failure` says so until every line is out again; the guard
+then refuses new requests, because a decision without record is worse than a refusal.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from genaiservice.api.problem import Problem, Text
+from genaiservice.guard.chain import Chain
+from genaiservice.guard.core.effects import Decision
+
+QUEUE_LINES: Final = 10_000
+RETRY_SECONDS: Final = 0.5
+BATCH_LINES: Final = 256
+
+
+class DecisionLog:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        process: str,
+        service: str,
+        now: Callable[[], datetime],
+        lines: int = QUEUE_LINES,
+    ) -> None:
+        self._path = path
+        self._service = service
+        self._now = now
+        self._most = lines
+        self._chain = Chain(process)
+        self._queue: deque[bytes] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._failure: str | None = None
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._enqueue({"event": "start", "service": self._service})
+
+    @property
+    def failure(self) -> Problem | None:
+        """Why decisions cannot be recorded now; None while they can."""
+        reason = self._failure
+        if reason is None:
+            return None
+        target = str(self._path) if self._path else "stdout"
+        return Problem(
+            where="decisionLog",
+            what=Text(
+                en=f"cannot be written: {target} ({reason})",
+                zh=f"无法写入：{target}（{reason}）",
+            ),
+            why=Text(
+                en="a decision must be recorded, so requests are refused meanwhile",
+                zh="每个决策都须留存记录，在此期间拒绝请求",
+            ),
+            next=Text(
+                en="free the disk or mend the permissions; the guard goes on by itself",
+                zh="请释放磁盘空间或修正权限；恢复后护栏自动继续",
+            ),
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Decisions lost because the queue was full; they are missing at the end, not inside."""
+        return self._dropped
+
+    def write(self, decision: Decision, *, trace: str, request: str) -> None:
+        """Queues one decision; never blocks."""
+        self._enqueue(
+            {
+                "event": "decision",
+                "trace": trace,
+                "request": request,
+                "direction": decision.direction.value,
+                "action": decision.action.value,
+                "policy": decision.policy,
+                "reason": decision.reason,
+                "risk": decision.risk,
+                "rule": decision.rule,
+                "start": decision.start,
+                "end": decision.end,
+                "choice": decision.choice,
+                "field": decision.field,
+                "length": decision.length,
+            }
+        )
+
+    def note(self, event: str, **facts: str | int) -> None:
+        """Queues a line about the guard itself: a policy loaded, a directive, the end."""
+        self._enqueue({"event": event, **facts})
+
+    def close(self, timeout: float) -> bool:
+        """Writes what is queued and ends; whether everything was written in time."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and not self._queue and self._failure is None
+
+    def _enqueue(self, entry: dict[str, str | int]) -> None:
+        with self._wake:
+            if len(self._queue) >= self._most:
+                self._dropped += 1
+                self._failure = "queue full"
+                return
+            self._queue.append(self._chain.link(entry, self._now()))
+            self._wake.notify()
+
+    def _run(self) -> None:
+        target: int | None = None
+        rest = b""
+        while True:
+            with self._wake:
+                while not rest and not self._queue and not self._closing:
+                    self._wake.wait()
+                if not rest:
+                    batch = [
+                        self._queue.popleft() for _ in range(min(BATCH_LINES, len(self._queue)))
+                    ]
+                    rest = b"".join(batch)
+            if not rest:
+                break
+            try:
+                if target is None:
+                    target = self._open()
+                rest = rest[os.write(target, rest) :]
+            except OSError as error:
+                # The part already written stays; the rest of the line follows when it can.
+                self._failure = error.strerror or type(error).__name__
+                if self._closing:
+                    break
+                target = self._reopen(target)
+                time.sleep(RETRY_SECONDS)
+            else:
+                if not rest and self._failure is not None and not self._queue:
+                    self._failure = None
+        if target is not None and self._path is not None:
+            os.close(target)
+
+    def _open(self) -> int:
+        if self._path is None:
+            return 1
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+    def _reopen(self, target: int | None) -> int | None:
+        """Forgets a file that fails, so that a replaced or remounted one is found."""
+        if target is not None and self._path is not None:
+            os.close(target)
+            return None
+        return target

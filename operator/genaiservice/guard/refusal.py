@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refusals that the shell itself gives, before an `Exchange` has a say.
+
+Each is an HTTP status and an error in the form that OpenAI clients raise, with what, why and the
+next step in both languages. A closed set: the code is what alerts and tests look for.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from genaiservice.api.problem import EMPTY, Lang, Problem, Text
+from genaiservice.guard.headers import Field
+
+CONTENT_TYPE: Final = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    status: int
+    code: str
+    problem: Problem
+    retry_after: int | None = None
+    allow: str = ""
+    close: bool = False
+
+    def body(self) -> bytes:
+        kind = "invalid_request_error" if self.status < 500 else "server_error"
+        if self.status == 429:
+            kind = "rate_limit_error"
+        error = {
+            "message": self.problem.render(Lang.EN),
+            "message_zh": self.problem.render(Lang.ZH),
+            "type": kind,
+            "param": None,
+            "code": self.code,
+        }
+        return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+    def fields(self) -> list[Field]:
+        fields: list[Field] = []
+        if self.retry_after is not None:
+            fields.append((b"Retry-After", b"%d" % self.retry_after))
+        if self.allow:
+            fields.append((b"Allow", self.allow.encode("ascii")))
+        return fields
+
+
+def draining() -> Refusal:
+    return _busy(
+        503,
+        "shutting_down",
+        Text(en="this instance is shutting down", zh="该实例正在关闭"),
+        Text(
+            en="send the request again; another instance answers",
+            zh="请重新发送请求，由其他实例应答",
+        ),
+        1,
+    )
+
+
+def too_many(limit: int) -> Refusal:
+    return _busy(
+        429,
+        "too_many_requests",
+        Text(
+            en=f"{limit} requests are open, which is the limit of this instance",
+            zh=f"已有 {limit} 个请求在处理，达到该实例上限",
+        ),
+        Text(
+            en="try again later, or add replicas (limits.concurrentRequests is the setting)",
+            zh="请稍后再试，或增加副本（设置项 limits.concurrentRequests）",
+        ),
+        1,
+    )
+
+
+def no_policy(problems: tuple[Problem, ...]) -> Refusal:
+    return _busy(
+        503,
+        "policy_not_loaded",
+        Text(en="no usable moderation policy is loaded", zh="尚未加载可用的审核策略"),
+        Text(
+            en="the operator of the service finds the fault at /readyz of the admin port",
+            zh="运维人员可在管理端口 /readyz 查看原因",
+        ),
+        5,
+    )
+
+
+def not_recorded(problem: Problem) -> Refusal:
+    return Refusal(
+        status=503, code="decision_log_failed", problem=problem, retry_after=5, close=True
+    )
+
+
+def method_not_allowed(allowed: str) -> Refusal:
+    return _plain(
+        405,
+        "method_not_allowed",
+        Text(en="this path does not take the method", zh="该路径不支持此方法"),
+        Text(en=f"use {allowed}", zh=f"请使用 {allowed}"),
+        allow=allowed,
+        close=True,
+    )
+
+
+def body_too_large(limit: int) -> Refusal:
+    return _plain(
+        413,
+        "request_too_large",
+        Text(en=f"the request body is larger than {limit} bytes", zh=f"请求体超过 {limit} 字节"),
+        Text(
+            en="send less, or raise limits.requestBodyBytes",
+            zh="请减小请求体，或调高 limits.requestBodyBytes",
+        ),
+    )
+
+
+def body_unreadable() -> Refusal:
+    return _plain(
+        400,
+        "request_unreadable",
+        Text(en="the request body could not be read", zh="无法读取请求体"),
+        Text(
+            en="check Content-Length, Transfer-Encoding and Content-Encoding",
+            zh="请检查 Content-Length、Transfer-Encoding 与 Content-Encoding",
+        ),
+        close=True,
+    )
+
+
+def body_too_slow(seconds: float) -> Refusal:
+    return _plain(
+        408,
+        "request_timeout",
+        Text(
+            en=f"the request body did not arrive within {seconds:g} s",
+            zh=f"请求体未在 {seconds:g} 秒内到达",
+        ),
+        Text(en="send it again without pauses", zh="请重新连续发送"),
+        close=True,
+    )
+
+
+def bad_target() -> Refusal:
+    return _plain(
+        400,
+        "bad_request_target",
+        Text(en="the request target is not a path", zh="请求目标不是路径"),
+        Text(en="send the path alone, as in /v1/models", zh="请仅发送路径，例如 /v1/models"),
+        close=True,
+    )
+
+
+def _plain(
+    status: int, code: str, what: Text, next_: Text, *, allow: str = "", close: bool = False
+) -> Refusal:
+    problem = Problem(what=what, why=EMPTY, next=next_)
+    return Refusal(status=status, code=code, problem=problem, allow=allow, close=close)
+
+
+def _busy(status: int, code: str, what: Text, next_: Text, retry_after: int) -> Refusal:
+    problem = Problem(what=what, why=EMPTY, next=next_)
+    return Refusal(status=status, code=code, problem=problem, retry_after=retry_after, close=True)
