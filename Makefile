@@ -33,7 +33,7 @@ test-integration: programs ## The tests on the real control plane
 	$(PY) -m pytest -m integration
 
 demo: setup ## The main job, told step by step on a real API server
-	$(PY) hack/demo.py
+	@$(PY) -m hack.demo
 
 up: programs ## Control plane and operator in the background; kubeconfig in .run/
 	@$(PY) -m hack.up up
@@ -49,17 +49,18 @@ verify: setup ## Format, lint, types, import arrows, generated files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(PY) hack/generate.py --check
+	$(PY) -m hack.generate --check
 
 generate: setup ## Write the generated files anew
-	$(PY) hack/generate.py
+	$(PY) -m hack.generate
 
 chart: programs ## Check the Helm chart and pack it into dist/
 	$$($(PY) -m hack.build)/helm lint charts/genaiservice-operator
 	$$($(PY) -m hack.build)/helm package charts/genaiservice-operator --destination dist
 
 bench: programs ## Every number of benchmarks/, raw results kept
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
+	$(PY) -m hack.packages nginx
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
 
 clean: ## Remove what was made in this folder (not the cached programs)
 	rm -rf $(VENV) .run dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

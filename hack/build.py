@@ -57,6 +57,14 @@ def programs() -> Path:
     return mixed(given, built())
 
 
+def built_already() -> bool:
+    """Whether `programs` comes back at once."""
+    given = existing_programs()
+    if given is not None and all((given / name).exists() for name in NEEDED):
+        return True
+    return (cache() / inputs_hash(go_version()) / "bin").is_dir()
+
+
 def built() -> Path:
     version = go_version()
     home = cache() / inputs_hash(version)

@@ -5,8 +5,10 @@
 Rule of this module: it knows nothing of this operator; `install` does.
 """
 
+import base64
 import contextlib
 import fcntl
+import json
 import secrets
 import shutil
 import socket
@@ -48,15 +50,6 @@ class Cluster:
         self.data = data
         self.kubeconfig = kubeconfig
         """Of an administrator."""
-
-    @property
-    def api(self) -> Access:
-        """JSON requests as administrator."""
-        return Access.of(self.kubeconfig)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     def kubectl(
         self,
@@ -107,14 +100,29 @@ class Cluster:
 
     def kubeconfig_of(self, namespace: str, service_account: str, *, hours: int = 24) -> Path:
         """A kubeconfig with a token of this service account; both are made when missing."""
-        account = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}"
-        self.api.ensure(f"/api/v1/namespaces/{namespace}", kind="Namespace")
-        self.api.ensure(account, kind="ServiceAccount")
-        wanted = {"spec": {"expirationSeconds": hours * 3600}}
-        token = self.api.request("POST", f"{account}/token", wanted)["status"]["token"]
+        account = ("--namespace", namespace, service_account)
+        try:
+            token = self._token(*account, hours=hours)
+        except CommandFailed as failed:
+            if "not found" not in failed.stderr:
+                raise
+            if not self.kubectl("get", "namespace", namespace, "--ignore-not-found"):
+                self.kubectl("create", "namespace", namespace)
+            self.kubectl("create", "serviceaccount", *account)
+            token = self._token(*account, hours=hours)
+        url, authority = self._address()
         path = self.data / f"{namespace}.{service_account}.kubeconfig"
-        save(path, kubeconfig(self.url, self.api.authority.encode(), service_account, token))
+        save(path, kubeconfig(url, authority, service_account, token))
         return path
+
+    def _token(self, *account: str, hours: int) -> str:
+        return self.kubectl("create", "token", *account, f"--duration={hours}h").strip()
+
+    def _address(self) -> tuple[str, bytes]:
+        """Where the API server is, and the authority that signed its certificate (or b"")."""
+        view = ("config", "view", "--raw", "--minify", "--flatten", "--output=json")
+        cluster = json.loads(self.kubectl(*view))["clusters"][0]["cluster"]
+        return cluster["server"], base64.b64decode(cluster.get("certificate-authority-data", ""))
 
 
 class ControlPlane(Cluster):
@@ -123,6 +131,15 @@ class ControlPlane(Cluster):
     def __init__(self, *, bin: Path, data: Path, processes: Processes) -> None:  # noqa: A002
         super().__init__(bin=bin, data=data, kubeconfig=data / "admin.kubeconfig")
         self.processes = processes
+
+    @property
+    def api(self) -> Access:
+        """JSON requests as administrator."""
+        return Access.of(self.kubeconfig)
+
+    @property
+    def url(self) -> str:
+        return self.api.url
 
     def audit_mark(self) -> int:
         """Now, as a point in the audit log; for `writes(since=…)`."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m hack.up`: a control plane in the background, for trying things out by hand.
+"""`python -m hack.up`: control plane and operator in the background, for trying things out.
 
-`up` starts it, `status` tells about it, `down` ends it. The state is in .run/: `kubeconfig`,
+`up` starts them, `status` tells about them, `down` ends them. The state is in .run/: `kubeconfig`,
 `cluster.json`, `up.log`, and `lock`, which the background process holds as long as it lives.
 """
 
@@ -16,10 +16,10 @@ import sys
 import threading
 import time
 
+from hack import operate
 from hack.access import save
 from hack.build import CannotBuild, programs
 from hack.cluster import CommandFailed, ControlPlane, ControlPlaneFailed, running
-from hack.install import install_crds
 from hack.places import ROOT, RUN
 from hack.processes import ProcessEnded
 
@@ -29,8 +29,9 @@ DOWN_SECONDS = 30.0
 
 NEXT_STEPS = """\
   export KUBECONFIG={kubeconfig} PATH={bin}:$PATH
-  kubectl get nodes
   kubectl explain genaiservice.spec.compliance
+  kubectl apply -R -f examples/
+  kubectl get genaiservices --all-namespaces
   make down"""
 
 
@@ -102,7 +103,8 @@ def serve() -> int:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     with running(programs()) as plane:
         try:
-            install_crds(plane)
+            operate.install(plane)
+            operate.start(plane, plane.processes)
             write_state(plane)
             while not ended.wait(1.0):
                 plane.processes.check()
@@ -143,7 +145,7 @@ def main() -> int:
     parser.add_argument("verb", choices=verbs)
     try:
         return verbs[parser.parse_args().verb]()
-    except (CannotBuild, CommandFailed, ControlPlaneFailed, ProcessEnded) as problem:
+    except (CannotBuild, CommandFailed, ControlPlaneFailed, ProcessEnded, TimeoutError) as problem:
         print(problem, file=sys.stderr)
         return 1
 
