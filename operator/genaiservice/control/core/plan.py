@@ -1,104 +1,256 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan: every write that one look at a service leads to, in the order in which it is made.
+"""plan(): one look at a service and its verdict -> every write that follows, in order.
 
-Close, profile and status, apply, stamp, delete, lift, evict: what stops traffic comes first, what
-opens the gate comes last and after the status that admission and people read. None or an empty
-tuple means that it is already right and nothing is written.
+Pure: the engine carries the plan out and looks again. Applying a plan makes the next one empty.
+The types stand in `steps`; they are importable from here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from genaiservice.api.jsontree import Json, MutableJson
-from genaiservice.control.core.observed import Observed
+from genaiservice.api import names
+from genaiservice.api.declared import Mode, guard, workload
+from genaiservice.api.directive import Directive, render
+from genaiservice.api.directive import Mode as DirectiveMode
+from genaiservice.api.jsontree import Json, MutableJson, lookup
+from genaiservice.control.core import admitted, desired, events, guard_spec, status
+from genaiservice.control.core.drift import differs
+from genaiservice.control.core.observed import ApplyFailure, Observed
+from genaiservice.control.core.pods import Guarding, Pod, bare, settled
+from genaiservice.control.core.rollout import State
+from genaiservice.control.core.situation import Situation, assess, parse_time
+from genaiservice.control.core.steps import EventNote, Plan, PlanSettings, PodPatch, PodRef, Ref
 from genaiservice.rules.verdict import Verdict
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ref:
-    """An object to delete; `uid` is a precondition."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRef:
-    namespace: str
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPatch:
-    """The annotations that the operator keeps on a pod, all of them (field manager
-    `names.FIELD_MANAGER_PODS`); a value "" is written as such."""
-
-    pod: PodRef
-    annotations: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventNote:
-    """A Kubernetes Event about the GenAIService: `type` is Normal or Warning."""
-
-    type: str
-    reason: str
-    message: str
-    action: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings:
-    """What the operator's settings say about the objects it makes."""
-
-    guard_image: str
-    operator_namespace: str
-    guard_pull_policy: str = "IfNotPresent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Field order is the order of the writes.
-
-    close: stop traffic (the directive).
-    profile: the GuardProfile to apply (field manager `names.FIELD_MANAGER`).
-    status: the whole status of the GenAIService (`names.FIELD_MANAGER_STATUS`).
-    policy_status: the whole status of the ModerationPolicy of `Observed.policy`.
-    apply: manifests for server-side apply with force.
-    stamp: after the ConfigMap is written: new policy hash, end of a suspension.
-    delete: with the uid as precondition.
-    lift: remove the scheduling gate `names.GATE`, only that one.
-    evict: through the Eviction API, so that disruption budgets hold.
-    events: after everything else.
-    recheck_at: look again then even if nothing happens.
-    """
-
-    close: tuple[PodPatch, ...] = ()
-    profile: MutableJson | None = None
-    status: Json | None = None
-    policy_status: Json | None = None
-    apply: tuple[MutableJson, ...] = ()
-    stamp: tuple[PodPatch, ...] = ()
-    delete: tuple[Ref, ...] = ()
-    lift: tuple[PodRef, ...] = ()
-    evict: tuple[PodRef, ...] = ()
-    events: tuple[EventNote, ...] = ()
-    recheck_at: datetime | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is to be written; `recheck_at` is no write."""
-        return not (
-            self.close or self.profile or self.status or self.policy_status or self.apply
-            or self.stamp or self.delete or self.lift or self.evict or self.events
-        )  # fmt: skip
+__all__ = ["EventNote", "Plan", "PlanSettings", "PodPatch", "PodRef", "Ref", "plan"]
 
 
 def plan(observed: Observed, verdict: Verdict, now: datetime, settings: PlanSettings) -> Plan:
-    """Every write that brings the cluster to what verdict and spec say; a pure function."""
-    return Plan()
+    """Every write that brings the cluster to what verdict and spec say."""
+    if lookup(observed.service, "metadata", "deletionTimestamp") is not None:
+        return Plan()  # owner references take the children along
+    situation = assess(observed, verdict, now, settings)
+    wanted = _children(situation)
+    foreign = [one for one in wanted if _foreign(observed, one)]
+    if foreign and observed.failure is None:
+        situation = _with_failure(situation, foreign[0])
+    written = status.service_status(situation)
+    standing = observed.service.get("status")
+    news = written if standing != written else None
+    return Plan(
+        close=tuple(_close(situation)),
+        profile=_profile(situation),
+        status=news,
+        policy_status=_policy_status(situation),
+        apply=tuple(one for one in wanted if one not in foreign and _missing(observed, one)),
+        stamp=tuple(_stamp(situation)),
+        delete=tuple(_delete(situation, wanted)),
+        lift=tuple(pod.ref for pod in situation.pods if _may_pass(situation, pod)),
+        evict=tuple(_evict(situation)),
+        events=events.news(standing or {}, written) if news else (),
+        recheck_at=_recheck_at(situation),
+    )
+
+
+def _profile(situation: Situation) -> MutableJson | None:
+    observed = situation.observed
+    wanted = guard_spec.profile(
+        desired.metadata(observed, observed.name),
+        observed.name,
+        situation.mode,
+        situation.effect.open,
+        situation.guard_container,
+    )
+    return wanted if differs(observed.profile, wanted) else None
+
+
+def _policy_status(situation: Situation) -> Json | None:
+    policy = situation.observed.policy
+    if policy is None:
+        return None
+    written = status.policy_status(policy, situation.policy, situation.now)
+    return written if policy.get("status") != written else None
+
+
+def _children(situation: Situation) -> tuple[MutableJson, ...]:
+    """What should exist, in the order of creation; the GuardProfile goes its own way."""
+    if situation.unrecorded:
+        return ()
+    observed = situation.observed
+    children: list[MutableJson] = []
+    if situation.policy.ready and situation.config:
+        data = guard_spec.config_map_data(situation.config, situation.policy.encoded)
+        if guard_spec.too_large(situation.config, situation.policy.packed) is None:
+            children.append(desired.config_map(observed, data))
+    if situation.effect.admits:
+        content = admitted.excerpt(observed.service["spec"])
+        children.append(admitted.admit(observed, desired.metadata(observed, ""), content))
+    if situation.effect.runs:
+        children.extend(desired.running(_blueprint(situation)))
+    return tuple(children)
+
+
+def _blueprint(situation: Situation) -> desired.Blueprint:
+    return desired.Blueprint(
+        observed=situation.observed,
+        spec=situation.spec,
+        guard_container=situation.guard_container,
+        revision=situation.revision,
+        scaled_to_zero=_grace_over(situation),
+    )
+
+
+def _foreign(observed: Observed, manifest: Json) -> bool:
+    live = observed.child(manifest["kind"], manifest["metadata"]["name"])
+    return live is not None and not observed.controls(live)
+
+
+def _with_failure(situation: Situation, manifest: Json) -> Situation:
+    """An object of somebody else stands where a child should: never taken over in silence."""
+    failure = ApplyFailure(
+        kind=manifest["kind"],
+        name=manifest["metadata"]["name"],
+        message="exists and is not controlled by this GenAIService; rename one of the two, or "
+        "delete the object",
+    )
+    return replace(situation, observed=replace(situation.observed, failure=failure))
+
+
+def _missing(observed: Observed, manifest: Json) -> bool:
+    return differs(observed.child(manifest["kind"], manifest["metadata"]["name"]), manifest)
+
+
+def _delete(situation: Situation, wanted: tuple[MutableJson, ...]) -> Iterator[Ref]:
+    if situation.unrecorded:
+        return
+    observed = situation.observed
+    kept = {(one["kind"], one["metadata"]["name"]) for one in wanted}
+    # While the policy cannot be used, the guards live on what they were given last.
+    kept |= {("ConfigMap", names.guard_config_map(observed.name))}
+    for kind, children in observed.children.items():
+        for child in children if kind != "ControllerRevision" else ():
+            if (kind, lookup(child, "metadata", "name")) not in kept and observed.controls(child):
+                yield _ref(kind, child)
+    last = admitted.object_name(observed.name, situation.revision)
+    for record in admitted.outdated(observed, last):
+        yield _ref("ControllerRevision", record)
+
+
+_API_VERSIONS = {
+    "ControllerRevision": "apps/v1",
+    "ConfigMap": "v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "Service": "v1",
+    "Deployment": "apps/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+}
+"""Items of a list answer carry no apiVersion of their own."""
+
+
+def _ref(kind: str, child: Json) -> Ref:
+    meta = child["metadata"]
+    return Ref(
+        api_version=_API_VERSIONS[kind],
+        kind=kind,
+        namespace=str(meta.get("namespace", "")),
+        name=str(meta.get("name", "")),
+        uid=str(meta.get("uid", "")),
+    )
+
+
+def _directive(situation: Situation) -> str:
+    """What every guard of the service is told now; "" is Serve."""
+    suspension = situation.verdict.suspension
+    if suspension is None:
+        return ""
+    return render(
+        Directive(
+            mode=DirectiveMode.SUSPEND,
+            reason=suspension.reason.value,
+            message=suspension.message,
+        )
+    )
+
+
+def _close(situation: Situation) -> Iterator[PodPatch]:
+    """At once, to every pod that may still serve, leaving ones too."""
+    wanted = _directive(situation)
+    for pod in situation.pods if wanted else ():
+        if pod.annotation(names.ANNOTATION_DIRECTIVE) != wanted:
+            yield _annotate(pod, wanted, pod.annotation(names.ANNOTATION_POLICY) or "")
+
+
+def _stamp(situation: Situation) -> Iterator[PodPatch]:
+    """New terms make the kubelet refresh the volume; the end of a suspension opens the guard.
+
+    A gated pod has no kubelet yet, and a pod without guard nothing to refresh.
+    """
+    wanted = _directive(situation)
+    for pod in situation.pods:
+        policy = pod.annotation(names.ANNOTATION_POLICY) or ""
+        reached = pod.guarding is not Guarding.UNGUARDED and not pod.gated
+        stamped = situation.policy.hash if reached and _serves_policy(situation) else policy
+        reopened = not wanted and pod.annotation(names.ANNOTATION_DIRECTIVE)
+        if stamped != policy or reopened:
+            yield _annotate(pod, wanted, stamped)
+
+
+def _serves_policy(situation: Situation) -> bool:
+    return situation.policy.ready and bool(situation.config) and not situation.unrecorded
+
+
+def _annotate(pod: Pod, directive: str, policy: str) -> PodPatch:
+    return PodPatch(
+        pod=pod.ref,
+        annotations={names.ANNOTATION_DIRECTIVE: directive, names.ANNOTATION_POLICY: policy},
+    )
+
+
+def _may_pass(situation: Situation, pod: Pod) -> bool:
+    """Only the very guard of the profile goes through the gate."""
+    return (
+        situation.effect.open and pod.gated and not pod.leaving and pod.guarding is Guarding.GUARDED
+    )
+
+
+def _evict(situation: Situation) -> Iterator[PodRef]:
+    """Pods that their controller must make anew: gated ones with a former guard, which would wait
+    for ever; and, where the service asks for it, one unguarded pod at a time, so that the rest
+    serves on."""
+    here = settled(situation.pods)
+    if situation.effect.open:
+        yield from (
+            pod.ref
+            for pod in here
+            if pod.gated and pod.controlled and pod.guarding is Guarding.OUTDATED
+        )
+    asked = situation.mode is Mode.ADOPTED and workload(situation.spec).evict_unguarded
+    moving = len(here) != len(situation.pods) or any(
+        not pod.ready for pod in here if pod.guarding is Guarding.GUARDED and not pod.gated
+    )
+    if asked and not moving:
+        naked = [pod for pod in bare(situation.pods, situation.mode) if pod.controlled]
+        yield from (pod.ref for pod in naked[:1])
+
+
+def _grace_end(situation: Situation) -> datetime | None:
+    since = parse_time(situation.suspended_since)
+    if since is None or situation.state is not State.SUSPENDED:
+        return None
+    return since + timedelta(seconds=guard(situation.spec).suspend_grace_seconds)
+
+
+def _grace_over(situation: Situation) -> bool:
+    end = _grace_end(situation)
+    return end is not None and situation.now >= end
+
+
+def _recheck_at(situation: Situation) -> datetime | None:
+    """The next moment at which the same objects lead to another plan."""
+    moments = [_grace_end(situation)] if situation.mode is Mode.MANAGED else []
+    if situation.verdict.next_change is not None:
+        moments.append(status.midnight(situation.verdict.next_change).astimezone(UTC))
+    ahead = [moment for moment in moments if moment is not None and moment > situation.now]
+    return min(ahead, default=None)
