@@ -28,7 +28,7 @@ _PHONE: Final = re.compile(
 )
 _PROVIDER_CODE: Final = re.compile(rf"0011({_USCC})([12][0-9A-Z]{{4}}|00000)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
-_HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", re.ASCII)
+_HTTPS: Final = re.compile(r"https://[^\s/@]+(/\S*)?", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}")
 _DIGEST: Final = re.compile(r"sha256:[a-f0-9]{64}")
