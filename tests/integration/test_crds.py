@@ -74,7 +74,8 @@ class Bad(NamedTuple):
 def changed(manifest: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     result = copy.deepcopy(manifest)
     node: Any = result
-    *way, last = [int(step) if step.isdigit() else step for step in path.split("/")]
+    way: list[Any] = [int(step) if step.isdigit() else step for step in path.split("/")]
+    last = way.pop()
     for step in way:
         node = node[step] if isinstance(node, list) else node.setdefault(step, {})
     if value is GONE:

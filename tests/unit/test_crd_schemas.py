@@ -18,8 +18,10 @@ from jsonschema import Draft202012Validator
 from genaiservice.api import names
 from genaiservice.api.conditions import ConditionType
 from genaiservice.api.policy_file import RISK_CLASSES
+from genaiservice.rules.cases import declaration_of
 from genaiservice.rules.judge import judge
 from genaiservice.rules.pack import load_catalogue
+from genaiservice.rules.requirement import Case
 from genaiservice.rules.verdict import Finding
 
 ROOT = Path(__file__).parents[2]
@@ -297,3 +299,28 @@ def test_only_complete_examples_are_allowed_to_roll_out(path: str) -> None:
 def test_four_examples_are_complete_and_two_are_not() -> None:
     assert len(COMPLETE_SERVICES) == 4
     assert len(SERVICES) == 6
+
+
+CATALOGUE = load_catalogue()
+CASES = [
+    pytest.param(case, id=f"{compiled.requirement.id}: {case.name}")
+    for compiled in CATALOGUE.requirements
+    for case in compiled.requirement.cases
+]
+
+
+def declared_as(case: Case) -> dict[str, Any]:
+    service = SERVICES["examples/chat-managed/genaiservice.yaml"]
+    declaration = declaration_of(case, CATALOGUE.complete)
+    return service | {"spec": service["spec"] | {"compliance": declaration}}
+
+
+@pytest.mark.parametrize("case", [param for param in CASES if param.values[0].expect == "Pass"])
+def test_what_a_rule_lets_pass_can_be_written(case: Case) -> None:
+    assert faults(declared_as(case)) == []
+
+
+@pytest.mark.parametrize("case", [param for param in CASES if param.values[0].field])
+def test_a_field_that_a_finding_names_exists(case: Case) -> None:
+    path = re.sub(r"\[\d+\]", ".[]", case.field or "")
+    assert at(names.KIND_SERVICE, path)["description"]
