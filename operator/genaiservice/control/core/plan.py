@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from genaiservice.api import names
-from genaiservice.api.declared import Mode, guard, workload
+from genaiservice.api.declared import Mode, guard, json_object, workload
 from genaiservice.api.directive import Directive, render
 from genaiservice.api.directive import Mode as DirectiveMode
 from genaiservice.api.jsontree import Json, MutableJson, lookup
@@ -48,7 +48,7 @@ def plan(observed: Observed, verdict: Verdict, now: datetime, settings: PlanSett
         delete=tuple(_delete(situation, wanted)),
         lift=tuple(pod.ref for pod in situation.pods if _may_pass(situation, pod)),
         evict=tuple(_evict(situation)),
-        events=events.news(standing or {}, written) if news else (),
+        events=events.news(json_object(standing), written) if news else (),
         recheck_at=_recheck_at(situation),
     )
 
