@@ -7,6 +7,7 @@ byte as it likes. What arrived is kept in `calls`.
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,7 +24,7 @@ class Call:
     body: bytes
     writer: asyncio.StreamWriter
     reader: asyncio.StreamReader
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
     """Set when the guard closed the connection while the script was running."""
 
     @property
@@ -63,32 +64,62 @@ class Call:
 Script = Callable[[Call], Awaitable[None]]
 
 
+class Gate:
+    """Where a script waits until the test opens; may be opened from any thread."""
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def wait(self) -> None:
+        while not self._opened.is_set():  # noqa: ASYNC110 - opened by another thread
+            await asyncio.sleep(0.005)
+
+
 class Upstream:
+    """The server, on a loop and thread of its own, so that tests may block."""
+
     def __init__(self, script: Script) -> None:
         self.script = script
         self.calls: list[Call] = []
         self.connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="upstream")
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _open(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _close(self) -> None:
         self._server.close()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
