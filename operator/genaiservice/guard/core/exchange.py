@@ -5,79 +5,168 @@ The shell calls, in this order: `request` once; when that held a `Forward`, `res
 model's head arrives, `upstream` for each read of its body, `upstream_closed` at its end (also
 when it could not be reached at all). `suspend` may come at any time. Every method answers the
 effects to perform, in order; after `Respond` or `End` every further call answers an empty list.
+
+Safety contract:
+- no text of a prompt reaches the model, and none of an answer the client, before it was screened;
+- a character that may still become part of a Block or Mask hit is in no `Send`;
+- what cannot be read is not passed on: the exchange ends with an error that names the cause;
+- after a Block, an error or a suspension only the closing is sent, and the model is cut off.
 """
 
-from dataclasses import dataclass
+import hashlib
 from enum import StrEnum
+from typing import Final
 
 from genaiservice.api.directive import Directive
-from genaiservice.guard.core.effects import Effect
+from genaiservice.guard.core import errors, jsonstrict, openai, prompt, whole
+from genaiservice.guard.core.answer import BadAnswerError
+from genaiservice.guard.core.effects import (
+    Action,
+    Begin,
+    CloseUpstream,
+    Decision,
+    Direction,
+    Effect,
+    End,
+    Forward,
+    Record,
+    Respond,
+    Send,
+)
+from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
+from genaiservice.guard.core.openai import CHAT, COMPLETIONS, MODELS, Request
+from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.screener import ContextLimitError
+from genaiservice.guard.core.stream import Stream
+
+__all__ = ["DEFAULT_LABEL", "Exchange", "LabelMode", "Options", "Screening", "State"]
 
 
-class Screening(StrEnum):
-    BLOCK = "Block"
-    OBSERVE = "Observe"
-    OFF = "Off"
+class State(StrEnum):
+    NEW = "new"
+    """No request yet."""
+    ASKED = "asked"
+    """The request went to the model; its head is awaited."""
+    PASSING = "passing"
+    """A body without text of a model (model list, listed path) passes through."""
+    STREAMING = "streaming"
+    COLLECTING = "collecting"
+    """A whole answer, or an error of the model, is held until it is complete."""
+    DONE = "done"
 
 
-class LabelMode(StrEnum):
-    PREFIX = "Prefix"
-    SUFFIX = "Suffix"
-    OFF = "Off"
+class Call(StrEnum):
+    REQUEST = "request"
+    RESPONSE = "response"
+    UPSTREAM = "upstream"
+    CLOSED = "closed"
+    SUSPEND = "suspend"
 
 
-DEFAULT_LABEL = "本内容由人工智能生成"
+TABLE: Final[dict[State, dict[Call, tuple[str, frozenset[State]]]]] = {
+    State.NEW: {
+        Call.REQUEST: ("_request", frozenset({State.ASKED, State.DONE})),
+        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
+    },
+    State.ASKED: {
+        Call.RESPONSE: (
+            "_response",
+            frozenset({State.PASSING, State.STREAMING, State.COLLECTING}),
+        ),
+        Call.CLOSED: ("_unreachable", frozenset({State.DONE})),
+        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
+    },
+    State.PASSING: {
+        Call.UPSTREAM: ("_pass", frozenset({State.PASSING})),
+        Call.CLOSED: ("_pass_end", frozenset({State.DONE})),
+        Call.SUSPEND: ("_suspend_passing", frozenset({State.DONE})),
+    },
+    State.STREAMING: {
+        Call.UPSTREAM: ("_stream_feed", frozenset({State.STREAMING, State.DONE})),
+        Call.CLOSED: ("_stream_end", frozenset({State.DONE})),
+        Call.SUSPEND: ("_suspend_stream", frozenset({State.DONE})),
+    },
+    State.COLLECTING: {
+        Call.UPSTREAM: ("_collect", frozenset({State.COLLECTING, State.DONE})),
+        Call.CLOSED: ("_collected", frozenset({State.DONE})),
+        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
+    },
+    State.DONE: {},
+}
+"""State -> call -> (what is done, states it may lead to). A call that is missing does nothing."""
 
+ERROR_BYTES: Final = 65_536
+"""Most that is read of an upstream's error body."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the guard's configuration says of an exchange; one value for the whole process."""
-
-    input: Screening = Screening.BLOCK
-    output: Screening = Screening.BLOCK
-    label: LabelMode = LabelMode.PREFIX
-    label_text: str = DEFAULT_LABEL
-    paths: frozenset[str] = frozenset()
-    """Further paths that pass unscreened, exactly as listed by the operator of the service."""
-    answer_bytes: int = 33_554_432
-    """Largest answer that is not streamed; it is held whole until it is screened."""
+_REASONS: Final = {
+    "connect_failed": "upstream_unreachable",
+    "connect_timeout": "upstream_timeout",
+    "first_byte_timeout": "upstream_timeout",
+    "between_bytes_timeout": "upstream_timeout",
+}
+_UNREADABLE: Final = (
+    BadAnswerError,
+    ContextLimitError,
+    jsonstrict.DuplicateKeyError,
+    jsonstrict.NotJsonError,
+    jsonstrict.TooDeepError,
+)
 
 
 class Exchange:
-    def __init__(self, policy: Policy, options: Options) -> None:
+    """`created` (Unix seconds) stands in the answers that the guard makes itself."""
+
+    def __init__(self, policy: Policy, options: Options, created: int = 0) -> None:
         self._policy = policy
         self._options = options
+        self._created = created
+        self._state = State.NEW
+        self._asked: Request | None = None
+        self._stream: Stream | None = None
+        self._status = 0
+        self._content_type = ""
+        self._body = bytearray()
+
+    @property
+    def state(self) -> State:
+        return self._state
 
     @property
     def streaming(self) -> bool:
         """Whether the client asked for a stream (known after `request`)."""
-        raise NotImplementedError
+        return self._asked is not None and self._asked.stream
 
     @property
     def model(self) -> str:
         """The model that the request names, for the trace; empty when it names none."""
-        raise NotImplementedError
+        return self._asked.model if self._asked else ""
 
     @property
     def done(self) -> bool:
         """Whether the client has its whole answer (`Respond` or `End` was given)."""
-        raise NotImplementedError
+        return self._state is State.DONE
 
     def request(self, path: str, content_type: str, body: bytes) -> list[Effect]:
         """Effects of a whole request: `Forward`, or `Respond` and nothing goes to the model.
 
         `path` is without query. GET requests come with an empty body.
         """
-        raise NotImplementedError
+        return self._call(Call.REQUEST, path, body)
 
     def response(self, status: int, content_type: str) -> list[Effect]:
         """The model's head arrived. A streamed answer begins at once, a whole one is held."""
-        raise NotImplementedError
+        return self._call(Call.RESPONSE, status, content_type)
 
     def upstream(self, data: bytes) -> list[Effect]:
         """Bytes of the model's body, cut anywhere; already without content or transfer coding."""
-        raise NotImplementedError
+        stream = self._stream
+        if stream is None or self._state is not State.STREAMING:
+            return self._call(Call.UPSTREAM, data)
+        effects = stream.feed(data)  # the path of every chunk goes round the table
+        if stream.finished:
+            self._state = State.DONE
+        return effects
 
     def upstream_closed(self, error: str | None) -> list[Effect]:
         """The model's body ended: orderly (None), or broke off.
@@ -86,8 +175,160 @@ class Exchange:
         `between_bytes_timeout`, `reset`, `protocol_error`; another word counts as
         `protocol_error`. Before `response` it becomes an HTTP 502 or 504.
         """
-        raise NotImplementedError
+        reason = None if error is None else _REASONS.get(error, "upstream_broke_off")
+        return self._call(Call.CLOSED, reason)
 
     def suspend(self, directive: Directive) -> list[Effect]:
         """The kill switch: refuses what has not begun (451), ends a stream with an error event."""
-        raise NotImplementedError
+        return self._call(Call.SUSPEND, directive)
+
+    def _call(self, call: Call, *values: object) -> list[Effect]:
+        step = TABLE[self._state].get(call)
+        if step is None:
+            return []
+        effects: list[Effect] = getattr(self, step[0])(*values)
+        return effects
+
+    # The request.
+
+    def _request(self, path: str, body: bytes) -> list[Effect]:
+        self._state = State.ASKED
+        if path == MODELS or path in self._options.paths:
+            return [Forward(body)]
+        if path not in (CHAT, COMPLETIONS):
+            return self._refuse("path_refused")
+        try:
+            given = openai.parse(path, body)
+        except openai.RefusedError as error:
+            return self._refuse(error.reason, error.where)
+        asked = self._asked = given.asked
+        try:
+            decisions = prompt.screen(self._policy, self._options.input, given.passages)
+        except ContextLimitError:
+            return self._refuse("request_invalid", "messages" if asked.chat else "prompt")
+        records: list[Effect] = [Record(decision) for decision in decisions]
+        actions = {decision.action for decision in decisions}
+        if Action.BLOCK in actions:
+            return [*self._blocked(asked, body), *records]
+        # What was not altered goes as it came, byte for byte.
+        return [Forward(given.rendered() if Action.MASK in actions else body), *records]
+
+    def _blocked(self, asked: Request, body: bytes) -> list[Effect]:
+        self._state = State.DONE
+        identity = hashlib.sha256(body).hexdigest()[:24]
+        words = self._policy.refusal.in_(asked.language)
+        answer = openai.refusal(asked, words, identity, self._created)
+        return [Respond(200, errors.EVENTS if asked.stream else errors.JSON, answer)]
+
+    def _refuse(self, reason: str, where: str = "") -> list[Effect]:
+        self._state = State.DONE
+        return [
+            Respond(errors.status(reason), errors.JSON, errors.body(reason, where)),
+            Record(self._decision(Direction.INPUT, Action.REFUSE, reason)),
+        ]
+
+    # The answer's head.
+
+    def _response(self, status: int, content_type: str) -> list[Effect]:
+        self._status, self._content_type = status, content_type
+        kind = content_type.partition(";")[0].strip().lower()
+        if self._asked is None:
+            self._state = State.PASSING
+            return [Begin(status, content_type)]
+        if status == 200 and kind == "text/event-stream":
+            self._state = State.STREAMING
+            self._stream = Stream(self._policy, self._options, self._asked)
+            return [Begin(200, errors.EVENTS)]
+        self._state = State.COLLECTING
+        return []
+
+    def _unreachable(self, reason: str | None) -> list[Effect]:
+        reason = "upstream_unreachable" if reason in (None, "upstream_broke_off") else reason
+        return self._failed(str(reason), None)
+
+    # Bodies.
+
+    def _pass(self, data: bytes) -> list[Effect]:
+        return [Send(data)] if data else []
+
+    def _pass_end(self, reason: str | None) -> list[Effect]:
+        self._state = State.DONE
+        if reason is None:
+            return [End()]
+        return [Record(self._decision(Direction.OUTPUT, Action.ERROR, reason)), End()]
+
+    def _stream_feed(self, data: bytes) -> list[Effect]:
+        return self.upstream(data)
+
+    def _stream_end(self, reason: str | None) -> list[Effect]:
+        self._state = State.DONE
+        return self._stream.close(reason) if self._stream else []
+
+    def _collect(self, data: bytes) -> list[Effect]:
+        limit = self._options.answer_bytes if self._status == 200 else ERROR_BYTES
+        if len(self._body) + len(data) > limit:
+            reason = "answer_too_large" if self._status == 200 else "upstream_error"
+            return [*self._failed(reason, self._status), CloseUpstream()]
+        self._body += data
+        return []
+
+    def _collected(self, reason: str | None) -> list[Effect]:
+        if reason is not None:
+            return self._failed(reason, None)
+        data = bytes(self._body)
+        self._body.clear()
+        if self._status >= 400:
+            return self._model_error(data)
+        if self._status != 200 or self._asked is None:
+            return self._failed("upstream_garbage", None)
+        try:
+            answer, decisions = whole.screen(self._policy, self._options, self._asked, data)
+        except _UNREADABLE:
+            return self._failed("upstream_garbage", None)
+        self._state = State.DONE
+        return [Respond(200, errors.JSON, answer), *map(Record, decisions)]
+
+    def _model_error(self, data: bytes) -> list[Effect]:
+        """The model's error status stays; its body only when it is JSON and free of hits."""
+        if not whole.harmless_error(self._policy, data):
+            return self._failed("upstream_error", self._status)
+        self._state = State.DONE
+        return [
+            Respond(self._status, errors.JSON, data),
+            Record(self._decision(Direction.OUTPUT, Action.ERROR, "upstream_error")),
+        ]
+
+    def _failed(self, reason: str, status: int | None) -> list[Effect]:
+        self._state = State.DONE
+        status = status if status and status >= 400 else errors.status(reason)
+        return [
+            Respond(status, errors.JSON, errors.body(reason)),
+            Record(self._decision(Direction.OUTPUT, Action.ERROR, reason)),
+        ]
+
+    # The kill switch.
+
+    def _suspend_before(self, directive: Directive) -> list[Effect]:
+        closing: list[Effect] = [] if self._state is State.NEW else [CloseUpstream()]
+        self._state = State.DONE
+        return [
+            Respond(451, errors.JSON, errors.suspended(directive)),
+            self._suspended(directive),
+            *closing,
+        ]
+
+    def _suspend_passing(self, directive: Directive) -> list[Effect]:
+        self._state = State.DONE
+        return [self._suspended(directive), End(), CloseUpstream()]
+
+    def _suspend_stream(self, directive: Directive) -> list[Effect]:
+        self._state = State.DONE
+        return self._stream.suspend(directive) if self._stream else []
+
+    def _suspended(self, directive: Directive) -> Record:
+        direction = Direction.INPUT if self._asked is None else Direction.OUTPUT
+        reason = directive.reason or "Suspended"
+        return Record(self._decision(direction, Action.SUSPEND, reason))
+
+    def _decision(self, direction: Direction, action: Action, reason: str) -> Decision:
+        return Decision(direction=direction, action=action, policy=self._policy.hash, reason=reason)

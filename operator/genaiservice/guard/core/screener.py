@@ -43,9 +43,10 @@ class Hit:
 
 
 class Screener:
-    """`feed` and `flush` answer what may leave; `take_hits` what was found since the last call.
+    """`feed` and `flush` answer what may leave, and append to `hits` what was found.
 
-    With `observe` every rule counts as Flag, and the caller ignores what `feed` answers.
+    The list may be shared by several screeners; who reads it empties it. With `observe` every
+    rule counts as Flag, and the caller ignores what `feed` answers.
     """
 
     __slots__ = (
@@ -53,7 +54,6 @@ class Screener:
         "_base",
         "_context",
         "_decided",
-        "_hits",
         "_iter",
         "_longest",
         "_mask",
@@ -67,6 +67,7 @@ class Screener:
         "_table",
         "_terms",
         "blocked",
+        "hits",
     )
 
     def __init__(
@@ -77,6 +78,7 @@ class Screener:
         *,
         mask: str = "＊",
         observe: bool = False,
+        hits: list[Hit] | None = None,
     ) -> None:
         self._terms = terms
         self._allowed = allowed
@@ -88,7 +90,7 @@ class Screener:
         self._match = terms.automaton.match
         self._longest = terms.longest
         self.blocked: Hit | None = None
-        self._hits: list[Hit] = []
+        self.hits: list[Hit] = [] if hits is None else hits
         self._context = ""
         self._normal = ""  # the context, normalised
         self._sent = 0  # characters of the context that have left already
@@ -106,10 +108,6 @@ class Screener:
     def held(self) -> int:
         """Characters that wait."""
         return len(self._context) - self._sent
-
-    def take_hits(self) -> list[Hit]:
-        hits, self._hits = self._hits, []
-        return hits
 
     def feed(self, text: str) -> str:
         """What may leave now; the very `text` when it leaves whole and nothing waited."""
@@ -210,7 +208,7 @@ class Screener:
             start, end = _spread(hit, starts)
             rule = self._terms.rule(hit[2])
             met = Hit(rule=rule, start=self._base + start, end=self._base + end)
-            self._hits.append(met)
+            self.hits.append(met)
             if self.blocked is None and self._action(hit) is Action.BLOCK:
                 self.blocked = met
 
@@ -220,7 +218,7 @@ class Screener:
         """Lets out what is before `cuts[0]`; keeps what is after `cuts[1]` as context."""
         until, rest = cuts
         sent = self._sent
-        out = _mask_over(whole, self._mask, masked, sent, until) if masked else whole[sent:until]
+        out = mask_over(whole, self._mask, masked, sent, until) if masked else whole[sent:until]
         rest = len(whole) if self.blocked else min(until, rest)
         for start, stop in masked:  # a mask that waits needs its beginning
             if start < until < stop:
@@ -240,7 +238,7 @@ class Screener:
         return hit[0] + self._normal_base, hit[1] + self._normal_base
 
 
-def _mask_over(whole: str, mask: str, masked: list[Span], sent: int, until: int) -> str:
+def mask_over(whole: str, mask: str, masked: list[Span], sent: int, until: int) -> str:
     parts, at = [], sent
     for begin, end in masked:
         start, stop = max(at, begin), min(until, end)

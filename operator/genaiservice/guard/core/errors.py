@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answers that the guard gives itself when it cannot or must not pass one on.
+
+Each is shaped as OpenAI's error object, says what, why and what to do next in Chinese and
+English, and quotes nothing of a prompt, an answer or an upstream's message.
+"""
+
+from typing import Final
+
+import orjson
+
+from genaiservice.api.directive import Directive
+from genaiservice.api.problem import Lang, Problem, Text
+from genaiservice.guard.core.sse import DONE, render
+
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream; charset=utf-8"
+
+
+def _problem(
+    what: tuple[str, str], why: tuple[str, str], following: tuple[str, str], where: str = ""
+) -> Problem:
+    texts = [Text(en=en, zh=zh) for en, zh in (what, why, following)]
+    return Problem(what=texts[0], why=texts[1], next=texts[2], where=where)
+
+
+_RETRY: Final = ("try again later", "请稍后重试")
+_SCREENED: Final = (
+    "what cannot be screened is not passed on (Art. 4)",
+    "无法审核的内容不予转发（《办法》第四条）",
+)
+
+CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
+    "path_refused": (
+        404,
+        "invalid_request_error",
+        _problem(
+            ("this path is not served", "此路径不提供服务"),
+            ("only screened paths are open", "仅开放可审核的路径"),
+            (
+                "use /v1/chat/completions, /v1/completions or /v1/models, "
+                "or list the path in spec.guard.paths",
+                "请使用 /v1/chat/completions、/v1/completions 或 /v1/models，"
+                "或在 spec.guard.paths 中列出该路径",
+            ),
+        ),
+    ),
+    "request_not_json": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("the request body is not valid JSON in UTF-8", "请求体不是有效的 UTF-8 JSON"),
+            _SCREENED,
+            ("send one JSON object", "请发送一个 JSON 对象"),
+        ),
+    ),
+    "request_invalid": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("a field of the request is missing or has a wrong type", "请求字段缺失或类型错误"),
+            _SCREENED,
+            ("correct the field as the OpenAI API describes it", "请按 OpenAI API 说明更正该字段"),
+        ),
+    ),
+    "request_too_deep": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("the request is nested too deeply", "请求嵌套过深"),
+            ("at most 64 levels are read", "最多读取 64 层"),
+            ("send a flatter object", "请减少嵌套层级"),
+        ),
+    ),
+    "request_duplicate_key": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("an object of the request names a key twice", "请求中同一对象出现重复的键"),
+            ("readers disagree on which one counts", "不同程序对重复键的取舍不一致"),
+            ("name each key once", "每个键只写一次"),
+        ),
+    ),
+    "request_not_text": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("the prompt is given as token numbers or embeddings", "提示以词元编号或向量给出"),
+            _SCREENED,
+            ("send the prompt as text", "请以文本形式发送提示"),
+        ),
+    ),
+    "upstream_unreachable": (
+        502,
+        "upstream_error",
+        _problem(
+            ("the model cannot be reached", "无法连接模型服务"),
+            ("it refused or broke the connection", "连接被拒绝或中断"),
+            _RETRY,
+        ),
+    ),
+    "upstream_timeout": (
+        504,
+        "upstream_error",
+        _problem(
+            ("the model did not answer in time", "模型未在限定时间内响应"),
+            ("the time limit of the guard has passed", "已超过护栏设定的时限"),
+            _RETRY,
+        ),
+    ),
+    "upstream_broke_off": (
+        502,
+        "upstream_error",
+        _problem(
+            ("the model's answer broke off", "模型的回答中断"),
+            ("its connection ended before the answer did", "回答结束前连接已断开"),
+            _RETRY,
+        ),
+    ),
+    "upstream_garbage": (
+        502,
+        "upstream_error",
+        _problem(
+            ("the model's answer cannot be read", "无法读取模型的回答"),
+            _SCREENED,
+            (
+                "try again; operators: check what the model serves",
+                "请重试；运维请检查模型服务的输出",
+            ),
+        ),
+    ),
+    "upstream_error": (
+        502,
+        "upstream_error",
+        _problem(
+            ("the model reports an error", "模型报告错误"),
+            ("its own message is not passed on", "其原始消息不予转发"),
+            ("try again; operators: see the model's log", "请重试；运维请查看模型日志"),
+        ),
+    ),
+    "answer_too_large": (
+        502,
+        "upstream_error",
+        _problem(
+            ("the model's answer is too large to screen", "模型的回答过大，无法审核"),
+            ("a whole answer is held until it is screened", "完整回答须先审核后发送"),
+            ("ask for a stream or a shorter answer", "请使用流式输出或缩短回答"),
+        ),
+    ),
+}
+"""Reason -> HTTP status, error type, text. The reasons are the `code` that clients see."""
+
+
+def status(reason: str) -> int:
+    return CATALOGUE[reason][0]
+
+
+def body(reason: str, where: str = "") -> bytes:
+    _, kind, problem = CATALOGUE[reason]
+    message = f"{problem.render(Lang.ZH)} | {problem.render(Lang.EN)}"
+    if where:
+        message = f"{where}: {message}"
+    return _shape(message, kind, reason, where or None)
+
+
+def suspended(directive: Directive) -> bytes:
+    message = f"{directive.message.zh} | {directive.message.en}"
+    return _shape(message, "service_suspended", "service_suspended", directive.reason or None)
+
+
+def closing(error: bytes) -> bytes:
+    """The last two events of a stream that cannot go on."""
+    return render(error) + DONE
+
+
+def _shape(message: str, kind: str, code: str, param: str | None) -> bytes:
+    tree = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return orjson.dumps(tree)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One text of an answer, screened as the configuration says, and the whole-text checks.
+
+A `Field` is a stream of its own: the content of a choice, its reasoning, the arguments of one
+tool call. In Observe mode, and for classes whose action is Flag, screeners only watch.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from genaiservice.guard.core.effects import Action, Decision, Direction
+from genaiservice.guard.core.options import Screening
+from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.screener import Hit, Screener
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Field:
+    """`feed` and `flush` answer what may leave; `hits` what was found, emptied by its reader."""
+
+    __slots__ = ("_screener", "_watchers", "feed", "hits", "name", "path")
+
+    feed: Callable[[str], str]
+
+    def __init__(self, policy: Policy, mode: Screening, path: Path) -> None:
+        self.path = path
+        self.name = _name(path)
+        self.hits: list[Hit] = []
+        self._screener, self._watchers = _screeners(policy, mode, self.hits)
+        # Nearly every field has one screener: its method is the field's, without a layer.
+        plain = self._screener is not None and not self._watchers
+        self.feed = self._screener.feed if plain and self._screener else self._feed
+
+    @property
+    def blocked(self) -> bool:
+        return self._screener is not None and self._screener.blocked is not None
+
+    @property
+    def held(self) -> int:
+        return self._screener.held if self._screener is not None else 0
+
+    @property
+    def seen(self) -> int:
+        screeners = (self._screener, *self._watchers)
+        return max((screener.seen for screener in screeners if screener), default=0)
+
+    def _feed(self, text: str) -> str:
+        for watcher in self._watchers:
+            watcher.feed(text)
+        return text if self._screener is None else self._screener.feed(text)
+
+    def flush(self) -> str:
+        for watcher in self._watchers:
+            watcher.flush()
+        return "" if self._screener is None else self._screener.flush()
+
+
+def _screeners(
+    policy: Policy, mode: Screening, hits: list[Hit]
+) -> tuple[Screener | None, tuple[Screener, ...]]:
+    if mode is Screening.OFF:
+        return None, ()
+    watched = [policy.flagged, policy.enforced if mode is Screening.OBSERVE else None]
+    watchers = tuple(
+        Screener(terms, policy.allowed, policy.normaliser, observe=True, hits=hits)
+        for terms in watched
+        if terms is not None
+    )
+    if mode is Screening.OBSERVE or policy.enforced is None:
+        return None, watchers
+    screener = Screener(
+        policy.enforced, policy.allowed, policy.normaliser, mask=policy.mask, hits=hits
+    )
+    return screener, watchers
+
+
+def clean(policy: Policy, mode: Screening, text: str) -> bool:
+    """Whether `text`, taken alone, would leave unaltered."""
+    if mode is not Screening.BLOCK or policy.enforced is None:
+        return True
+    field = Field(policy, mode, ())
+    return field.feed(text) + field.flush() == text and not field.blocked
+
+
+def decision(
+    policy: Policy, mode: Screening, direction: Direction, hit: Hit, field: Field, choice: int = 0
+) -> Decision:
+    return Decision(
+        direction=direction,
+        action=Action.FLAG if mode is Screening.OBSERVE else hit.rule.action,
+        policy=policy.hash,
+        reason="term",
+        risk=hit.rule.risk,
+        rule=hit.rule.id,
+        start=hit.start,
+        end=hit.end,
+        choice=choice,
+        field=field.name,
+        length=field.seen,
+    )
+
+
+def _name(path: Path) -> str:
+    """`("delta", "tool_calls", 0, "function", "name")` -> `tool_calls[0].function.name`."""
+    name = ""
+    for step in path[1:] if path[:1] in (("delta",), ("message",)) else path:
+        name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else step
+    return name

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the guard's configuration says of an exchange; one value for the whole process."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
+
+
+class Screening(StrEnum):
+    BLOCK = "Block"
+    """As the policy's classes say: block, mask or flag."""
+    OBSERVE = "Observe"
+    """Everything is recorded, nothing altered."""
+    OFF = "Off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    input: Screening = Screening.BLOCK
+    output: Screening = Screening.BLOCK
+    label: LabelMode = LabelMode.PREFIX
+    label_text: str = DEFAULT_LABEL
+    paths: frozenset[str] = frozenset()
+    """Further paths that pass unscreened, exactly as listed by the operator of the service."""
+    answer_bytes: int = 33_554_432
+    """Largest answer that is not streamed; it is held whole until it is screened."""

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Screening of a prompt: its passages whole, before anything is sent to the model."""
+
+from genaiservice.guard.core.effects import Action, Decision, Direction
+from genaiservice.guard.core.field import Field, decision
+from genaiservice.guard.core.holdback import merge
+from genaiservice.guard.core.openai import Passage
+from genaiservice.guard.core.options import Screening
+from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.screener import Hit, mask_over
+
+
+def screen(policy: Policy, mode: Screening, passages: list[Passage]) -> list[Decision]:
+    """What was found. Masks are written into the passages; a Block leaves the rest unread."""
+    decisions: list[Decision] = []
+    for passage in passages:
+        field = Field(policy, mode, (passage.name,))
+        field.feed(passage.text)
+        field.flush()
+        decisions += (decision(policy, mode, Direction.INPUT, hit, field) for hit in field.hits)
+        if field.blocked:
+            break
+        if mode is Screening.BLOCK:
+            _mask(passage, field.hits, policy.mask)
+    return decisions
+
+
+def _mask(passage: Passage, hits: list[Hit], mask: str) -> None:
+    """Over the whole passage, then cut again where its leaves end."""
+    spans = merge([(hit.start, hit.end) for hit in hits if hit.rule.action is Action.MASK])
+    if not spans:
+        return
+    whole, at = passage.text, 0
+    for leaf in passage.leaves:
+        end = at + len(leaf.text)
+        leaf.text = mask_over(whole, mask, spans, at, end)
+        at = end

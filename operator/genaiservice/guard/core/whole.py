@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An answer that is not streamed: held whole, screened, labelled, then sent or refused.
+
+Rule: an answer in which nothing changed leaves as the bytes it came in. A choice that met a
+Block keeps nothing of the model's text: the reader has seen none of it yet.
+"""
+
+import orjson
+
+from genaiservice.api.jsontree import MutableJson
+from genaiservice.guard.core import jsonstrict
+from genaiservice.guard.core.answer import (
+    SPELLED,
+    BadAnswerError,
+    Choice,
+    check_words,
+    choices_of,
+    is_visible,
+    strings,
+    texts,
+)
+from genaiservice.guard.core.effects import Action, Decision, Direction
+from genaiservice.guard.core.field import clean, decision
+from genaiservice.guard.core.label import LabelMode
+from genaiservice.guard.core.logprobs import faithful
+from genaiservice.guard.core.openai import Request
+from genaiservice.guard.core.options import Options, Screening
+from genaiservice.guard.core.policy import Policy
+
+
+def screen(
+    policy: Policy, options: Options, request: Request, data: bytes
+) -> tuple[bytes, list[Decision]]:
+    """What may leave, and what was found. Raises what `jsonstrict` and `answer` raise."""
+    tree = jsonstrict.loads(data)
+    if not isinstance(tree, dict):
+        raise BadAnswerError
+    check_words(policy, options, tree)
+    decisions: list[Decision] = []
+    altered = False
+    label = LabelMode.OFF if request.structured else options.label
+    if label is not options.label:
+        decisions.append(_unlabelled(policy, "structured_output", 0))
+    for at, item in enumerate(choices_of(tree)):
+        choice = Choice(policy, options, item.get("index", at), label)
+        altered |= _choice(policy, options, choice, item, decisions)
+        if choice.blocked:
+            _refuse(item, policy.refusal.in_(request.language), chat=request.chat)
+        elif label is not LabelMode.OFF and not choice.labelled:
+            decisions.append(_unlabelled(policy, "no_visible_text", choice.index))
+    return orjson.dumps(tree) if altered else data, decisions
+
+
+def _choice(
+    policy: Policy, options: Options, choice: Choice, item: MutableJson, found: list[Decision]
+) -> bool:
+    """Screens one choice in place; answers whether it was altered."""
+    altered, whole, said = False, True, ""
+    for text in texts(item):
+        field = choice.field(text.path)
+        out = field.feed(text.value) + field.flush()
+        whole = whole and out == text.value
+        if is_visible(text.path):
+            said += text.original
+        found += (
+            decision(policy, options.output, Direction.OUTPUT, hit, field, choice.index)
+            for hit in field.hits
+        )
+        field.hits.clear()
+        if field.blocked:
+            choice.blocked = True
+            return True
+        text.put(choice.ended(text.path, out))
+        altered = altered or text.altered
+    for key in SPELLED:
+        value = item.get(key)
+        if value is None or options.output is not Screening.BLOCK:
+            continue
+        kept = whole and (
+            key != "logprobs"
+            or faithful(value, said, lambda word: clean(policy, options.output, word))
+        )
+        if not kept:
+            item[key] = None
+            altered = True
+    return altered
+
+
+def _refuse(item: MutableJson, words: str, *, chat: bool) -> None:
+    index = item.get("index", 0)
+    item.clear()
+    item.update(index=index, logprobs=None, finish_reason="content_filter")
+    if chat:
+        item["message"] = {"role": "assistant", "content": words, "refusal": None}
+    else:
+        item["text"] = words
+
+
+def _unlabelled(policy: Policy, reason: str, choice: int) -> Decision:
+    return Decision(
+        direction=Direction.OUTPUT,
+        action=Action.LABEL,
+        policy=policy.hash,
+        reason=reason,
+        choice=choice,
+    )
+
+
+def harmless_error(policy: Policy, data: bytes) -> bool:
+    """Whether an upstream's error body may pass: an error object of which no string is a hit."""
+    try:
+        tree = jsonstrict.loads(data)
+    except (jsonstrict.NotJsonError, jsonstrict.TooDeepError, jsonstrict.DuplicateKeyError):
+        return False
+    if not isinstance(tree, dict) or not tree.keys() & {"error", "detail", "message", "object"}:
+        return False
+    return all(clean(policy, Screening.BLOCK, word) for word in strings(tree))
