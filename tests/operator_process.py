@@ -30,7 +30,8 @@ NAMESPACE = "genai-system"
 class OperatorProcess:
     process: "subprocess.Popen[bytes]"
     log: Path
-    port: int = 0
+    health_port: int = 0
+    metrics_port: int = 0
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged so far; lines of libraries that are no JSON are left out."""
@@ -38,7 +39,8 @@ class OperatorProcess:
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def answer(self, path: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.port}{path}"
+        port = self.metrics_port if path == "/metrics" else self.health_port
+        url = f"http://127.0.0.1:{port}{path}"
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -87,9 +89,10 @@ class OperatorProcess:
 
     def _has_port(self) -> bool:
         self._alive()
-        ports = [line["port"] for line in self.lines() if line["message"] == "serving probes"]
-        self.port = ports[0] if ports else 0
-        return bool(ports)
+        for line in self.lines():
+            if line["message"] == "serving probes":
+                self.health_port, self.metrics_port = line["health_port"], line["metrics_port"]
+        return self.metrics_port != 0
 
     def _is_ready(self) -> bool:
         self._alive()
@@ -120,9 +123,10 @@ def started(
         "PATH": os.environ["PATH"],  # noqa: TID251 - for a child process
         "KUBECONFIG": str(kubeconfig),
         "GENAI_GUARD_IMAGE": GUARD_IMAGE,
-        "GENAI_NAMESPACE": NAMESPACE,
+        "GENAI_OPERATOR_NAMESPACE": NAMESPACE,
         "GENAI_IDENTITY": identity,
-        "GENAI_PORT": "0",
+        "GENAI_HEALTH_PORT": "0",
+        "GENAI_METRICS_PORT": "0",
         **(settings or {}),
     }
     with tempfile.TemporaryDirectory() as folder:

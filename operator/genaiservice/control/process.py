@@ -78,7 +78,7 @@ def build(settings: Settings, access: Access) -> Parts:
     events = EventRecorder(client, now=clock.now, instance=settings.identity)
     elector = Elector(
         client,
-        namespace=settings.namespace,
+        namespace=settings.operator_namespace,
         name=names.LEASE,
         identity=settings.identity,
         now=clock.now,
@@ -86,11 +86,12 @@ def build(settings: Settings, access: Access) -> Parts:
     )
     may_write = (lambda: elector.valid) if settings.leader_election else (lambda: True)
     apply = Apply(client, cache, events, may_write=may_write, skipped=telemetry.skipped)
+    brain = Brain(judge=partial(judge, load_catalogue()), settings=settings.plan)
     reconciler = Reconciler(
         queue=queue,
         gather=Gather(cache, client),
         apply=apply,
-        brain=Brain(judge=partial(judge, load_catalogue()), settings=settings.plan),
+        decide=brain.decide,
         now=clock.now,
         monotonic=clock.monotonic,
         observer=telemetry,
@@ -113,8 +114,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         parts = build(settings, access)
         ready, metrics = partial(_not_ready, parts, stop), partial(_metrics, parts)
-        async with serving(settings.port, ready=ready, metrics=metrics) as port:
-            log.info("serving probes", extra={"port": port})
+        places = (settings.health_port, settings.metrics_port)
+        async with serving(places, ready=ready, metrics=metrics) as (health, scrape):
+            log.info("serving probes", extra={"health_port": health, "metrics_port": scrape})
             await _until_stopped(parts, stop)
             await asyncio.to_thread(parts.telemetry.close)
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from genaiservice.api.problem import Problem, ProblemError, Text
-from genaiservice.control.core.plan import PlanSettings
+from genaiservice.control.core.steps import PlanSettings
 from genaiservice.kube.access import kubeconfig_from
 
 PREFIX: Final = "GENAI_"
@@ -22,7 +22,7 @@ PREFIX: Final = "GENAI_"
 class Settings:
     guard_image: str
     """Image of the guard that is put into pods; required."""
-    namespace: str
+    operator_namespace: str
     """Namespace of the operator itself, where its Lease lives; required."""
     kubeconfig: Path | None
     """From KUBECONFIG; None in a pod, where the service account is used."""
@@ -30,8 +30,10 @@ class Settings:
     """Name of this replica in the Lease; the pod's name."""
     guard_pull_policy: str = "IfNotPresent"
     """imagePullPolicy of the guard: Always, IfNotPresent or Never."""
-    port: int = 8080
-    """Port of /healthz, /readyz and /metrics; 0 takes any free one."""
+    health_port: int = 8080
+    """Port of /livez and /readyz; 0 takes any free one."""
+    metrics_port: int = 9090
+    """Port of /metrics (Prometheus); 0 takes any free one."""
     workers: int = 8
     """How many services are looked at at the same time."""
     resync_seconds: float = 300.0
@@ -51,7 +53,7 @@ class Settings:
     def plan(self) -> PlanSettings:
         return PlanSettings(
             guard_image=self.guard_image,
-            operator_namespace=self.namespace,
+            operator_namespace=self.operator_namespace,
             guard_pull_policy=self.guard_pull_policy,
         )
 
@@ -82,7 +84,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
 
 
 def _lacks(field: str, given: Mapping[str, Any]) -> bool:
-    return field in ("guard_image", "namespace") and not given.get(field)
+    return field in ("guard_image", "operator_namespace") and not given.get(field)
 
 
 def _text(value: str) -> str:
@@ -134,10 +136,11 @@ def _url(value: str) -> str:
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "guard_image": _text,
-    "namespace": _text,
+    "operator_namespace": _text,
     "identity": _text,
     "guard_pull_policy": _one_of("Always", "IfNotPresent", "Never"),
-    "port": _whole(0, 65535),
+    "health_port": _whole(0, 65535),
+    "metrics_port": _whole(0, 65535),
     "workers": _whole(1, 64),
     "resync_seconds": _number(10, 86400),
     "leader_election": _flag,

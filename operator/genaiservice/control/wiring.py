@@ -52,7 +52,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.peering.standalone = True
     chosen.posting.enabled = False
     chosen.posting.level = logging.CRITICAL  # kopf.warn() heeds the level only
-    chosen.scanning.disabled = False  # a CRD that arrives later is served
+    # kopf starts when our own first list has found every kind, so it need not watch for CRDs.
+    chosen.scanning.disabled = True
     chosen.watching.chunk_size = PAGE
     chosen.watching.inactivity_timeout = 70
     chosen.watching.reconnect_backoff = 1.0

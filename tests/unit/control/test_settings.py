@@ -6,7 +6,7 @@ import pytest
 from genaiservice.api.problem import Lang, ProblemError
 from genaiservice.control.settings import from_env
 
-ENOUGH = {"GENAI_GUARD_IMAGE": "example.test/guard:1", "GENAI_NAMESPACE": "genai-system"}
+ENOUGH = {"GENAI_GUARD_IMAGE": "example.test/guard:1", "GENAI_OPERATOR_NAMESPACE": "genai-system"}
 
 
 def test_two_settings_are_enough() -> None:
@@ -24,7 +24,7 @@ def test_in_a_pod_the_service_account_is_used() -> None:
 
 def test_every_fault_is_told_at_once_and_by_name() -> None:
     env = {
-        "GENAI_NAMESPACE": " ",
+        "GENAI_OPERATOR_NAMESPACE": " ",
         "GENAI_WORKERS": "many",
         "GENAI_TRACE_SAMPLE_RATIO": "1.5",
         "GENAI_OTLP_ENDPOINT": "collector:4318",
@@ -34,7 +34,7 @@ def test_every_fault_is_told_at_once_and_by_name() -> None:
         from_env(env)
     assert {problem.where for problem in caught.value.problems} == {
         "GENAI_GUARD_IMAGE",
-        "GENAI_NAMESPACE",
+        "GENAI_OPERATOR_NAMESPACE",
         "GENAI_WORKERS",
         "GENAI_TRACE_SAMPLE_RATIO",
         "GENAI_OTLP_ENDPOINT",
@@ -48,8 +48,8 @@ def test_every_fault_is_told_at_once_and_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("GENAI_PORT", "70000"),
-        ("GENAI_PORT", "-1"),
+        ("GENAI_HEALTH_PORT", "70000"),
+        ("GENAI_HEALTH_PORT", "-1"),
         ("GENAI_WORKERS", "0"),
         ("GENAI_RESYNC_SECONDS", "1"),
         ("GENAI_RESYNC_SECONDS", "nan"),

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import orjson
 
 from genaiservice.api import names
-from genaiservice.api.jsontree import Json, MutableJson, covers
+from genaiservice.api.jsontree import Json, MutableJson
+from genaiservice.control.core.drift import differs
 from genaiservice.control.core.observed import ApplyFailure, Observed
-from genaiservice.control.core.plan import Plan, PodPatch, PodRef, Ref
+from genaiservice.control.core.steps import Plan, PodPatch, PodRef, Ref
 from genaiservice.kube.cache import Cache
 from genaiservice.kube.client import STRATEGIC, Client
 from genaiservice.kube.errors import NotFound, Refused, Throttled
@@ -145,7 +146,7 @@ class Apply:
             live = await self._client.get(key)
         except NotFound:
             return False
-        if not covers(live, manifest):
+        if differs(live, manifest):
             return False
         self._remember(key, manifest, live)
         return True

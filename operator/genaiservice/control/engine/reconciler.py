@@ -16,7 +16,8 @@ from typing import Protocol
 from genaiservice.api.jsontree import Json
 from genaiservice.control.core.facts import facts
 from genaiservice.control.core.observed import ApplyFailure, Observed
-from genaiservice.control.core.plan import Plan, PlanSettings, plan
+from genaiservice.control.core.plan import plan
+from genaiservice.control.core.steps import Plan, PlanSettings
 from genaiservice.control.engine.apply import Apply, ApplyFailedError, NotLeadingError
 from genaiservice.control.engine.clock import today
 from genaiservice.control.engine.gather import Gather
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 Judge = Callable[[Json, Json, date], Verdict]
 """`rules.judge` with the catalogue bound: declaration, facts, today."""
+
+
+Decide = Callable[[Observed, datetime], Plan]
 
 
 class PassObserver(Protocol):
@@ -57,7 +61,7 @@ class Reconciler:
         queue: WorkQueue[ObjectKey],
         gather: Gather,
         apply: Apply,
-        brain: Brain,
+        decide: Decide,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         observer: PassObserver,
@@ -65,11 +69,12 @@ class Reconciler:
         self._queue = queue
         self._gather = gather
         self._apply = apply
-        self._brain = brain
+        self._decide = decide
         self._now = now
         self._monotonic = monotonic
         self._observer = observer
         self._failures: dict[ObjectKey, ApplyFailure] = {}
+        self._told: dict[ObjectKey, str] = {}
 
     async def work(self, leading: asyncio.Event) -> None:
         """One worker: takes keys for as long as the queue is open, once this replica leads."""
@@ -87,6 +92,7 @@ class Reconciler:
             writes = await self.reconcile(key)
             result = "written" if writes else "unchanged"
             self._queue.forgive(key)
+            self._told.pop(key, None)
         except NotLeadingError:
             result = "not_leading"
             self._queue.add(key)
@@ -99,12 +105,18 @@ class Reconciler:
         except ApiError as error:
             result = "unreachable"
             self._again(key, error)
-        except Exception:
-            log.exception("reconcile failed", extra={"service": str(key)})
-            self._queue.add_backoff(key)
+        except Exception as error:
+            self._crashed(key, error)
         finally:
             seconds = self._monotonic() - started
             self._observer.passed(key, result=result, writes=writes, seconds=seconds)
+
+    def _crashed(self, key: ObjectKey, error: Exception) -> None:
+        """A fault of our own: the traceback once, then a line for every further try."""
+        told = self._told.get(key) == repr(error)
+        self._told[key] = repr(error)
+        log.error("reconcile failed", exc_info=None if told else error, extra={"service": str(key)})
+        self._queue.add_backoff(key)
 
     def _again(self, key: ObjectKey, error: Exception) -> None:
         seconds = self._queue.add_backoff(key)
@@ -120,11 +132,11 @@ class Reconciler:
             self._forget(key)
             return 0
         now = self._now()
-        wanted = self._brain.decide(observed, now)
+        wanted = self._decide(observed, now)
         if wanted.apply:
             seen = await self._gather.foreign(observed, wanted.apply)
             if seen is not observed:
-                observed, wanted = seen, self._brain.decide(seen, now)
+                observed, wanted = seen, self._decide(seen, now)
         try:
             writes = await self._apply.carry_out(observed, wanted)
         except ApplyFailedError as error:
@@ -148,7 +160,7 @@ class Reconciler:
         self._failures[key] = failure
         fresh = await self._gather.look(key, failure) or replace(observed, failure=failure)
         try:
-            await self._apply.tell(fresh, self._brain.decide(fresh, now))
+            await self._apply.tell(fresh, self._decide(fresh, now))
         except (ApiError, ApplyFailedError) as error:
             log.warning(
                 "failure could not be shown in the status",
@@ -157,5 +169,6 @@ class Reconciler:
 
     def _forget(self, key: ObjectKey) -> None:
         self._failures.pop(key, None)
+        self._told.pop(key, None)
         self._queue.forget(key)
         self._apply.forget(key.namespace, key.name)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
+import pytest
+
+from genaiservice.control.core.observed import Observed
+from genaiservice.control.core.steps import EventNote, Plan, PodPatch, PodRef, Ref
+from genaiservice.control.engine.apply import Apply, ApplyFailedError, NotLeadingError
+from genaiservice.kube.errors import NotFound, Refused, Throttled, Unreachable
+from genaiservice.kube.events import Note
+from tests.unit.control.engine.cluster import Peer, Room, key, policy, service, tree
+
+POD = PodRef(namespace="shop", name="p", uid="u")
+SERVICE, POLICY = service("chat"), policy("default")
+OBSERVED = Observed(service=SERVICE, policy=POLICY)
+WHOLE = Plan(
+    close=(PodPatch(pod=POD, annotations={"a": "1"}),),
+    profile=tree("GuardProfile", "chat"),
+    status={"conditions": []},
+    policy_status={"hash": "x"},
+    apply=(tree("Deployment", "d"),),
+    stamp=(PodPatch(pod=POD, annotations={"a": ""}),),
+    delete=(Ref(api_version="v1", kind="Service", namespace="shop", name="old", uid="u"),),
+    lift=(POD,),
+    evict=(POD,),
+    events=(EventNote(type="Normal", reason="R", message="m", action="Judge"),),
+)
+
+
+class Desk:
+    def __init__(self, *live: dict[str, Any], leads: int = 1000) -> None:
+        self.peer, self.room = Peer(*live), Room(*live)
+        self.notes: list[Note] = []
+        self.skips: list[str] = []
+        self._leads = leads
+
+        class Recorder:
+            record = staticmethod(self.notes.append)
+
+        self.apply = Apply(
+            self.peer,  # type: ignore[arg-type]
+            self.room.cache,
+            Recorder(),  # type: ignore[arg-type]
+            may_write=self._may_write,
+            skipped=self.skips.append,
+        )
+
+    def _may_write(self) -> bool:
+        self._leads -= 1
+        return self._leads >= 0
+
+
+ORDER = [
+    ("annotate", "p"),
+    ("apply", "chat"),
+    ("status", "chat"),
+    ("status", "default"),
+    ("apply", "d"),
+    ("annotate", "p"),
+    ("delete", "old"),
+    ("lift", "p"),
+    ("evict", "p"),
+]
+
+
+async def test_writes_are_made_in_one_order() -> None:
+    desk = Desk()
+    assert await desk.apply.carry_out(OBSERVED, WHOLE) == len(ORDER)
+    assert desk.peer.calls == ORDER
+    assert [note.reason for note in desk.notes] == ["R"]
+
+
+@pytest.mark.parametrize("step", range(len(ORDER)))
+async def test_the_first_failure_ends_the_pass(step: int) -> None:
+    desk = Desk()
+    desk.peer.fails[ORDER[step]] = Unreachable("away")
+    with pytest.raises(Unreachable):
+        await desk.apply.carry_out(OBSERVED, WHOLE)
+    assert desk.peer.calls == ORDER[: ORDER.index(ORDER[step]) + 1]
+    assert desk.notes == []
+
+
+@pytest.mark.parametrize("step", range(len(ORDER)))
+async def test_leadership_is_asked_for_before_every_write(step: int) -> None:
+    desk = Desk(leads=step)
+    with pytest.raises(NotLeadingError):
+        await desk.apply.carry_out(OBSERVED, WHOLE)
+    assert len(desk.peer.calls) == step
+
+
+async def test_a_refusal_names_the_object_and_keeps_the_words_of_the_server() -> None:
+    desk = Desk()
+    desk.peer.fails["apply", "d"] = Refused("spec.replicas: Invalid value", status=422)
+    with pytest.raises(ApplyFailedError) as caught:
+        await desk.apply.carry_out(OBSERVED, WHOLE)
+    failure = caught.value.failure
+    assert (failure.kind, failure.name) == ("Deployment", "d")
+    assert failure.message == "spec.replicas: Invalid value"
+
+
+@pytest.mark.parametrize("call", [("annotate", "p"), ("delete", "old"), ("lift", "p")])
+async def test_what_is_gone_needs_no_write(call: tuple[str, str]) -> None:
+    desk = Desk()
+    desk.peer.fails[call] = NotFound("gone", status=404)
+    await desk.apply.carry_out(OBSERVED, WHOLE)
+    assert desk.peer.calls == ORDER
+
+
+async def test_a_budget_that_forbids_an_eviction_is_no_failure() -> None:
+    desk = Desk()
+    desk.peer.fails["evict", "p"] = Throttled("budget")
+    assert await desk.apply.carry_out(OBSERVED, WHOLE) == len(ORDER) - 1
+
+
+async def test_a_pod_is_patched_as_this_very_pod() -> None:
+    desk = Desk()
+    await desk.apply.carry_out(OBSERVED, Plan(close=WHOLE.close, lift=WHOLE.lift))
+    assert all(body["metadata"]["uid"] == "u" for body in desk.peer.bodies)
+
+
+def config_map(text: str, **more: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"namespace": "shop", "name": "chat-guard", **more},
+        "data": {"guard.json": text},
+    }
+
+
+async def test_a_config_map_is_written_once_although_the_watch_shows_no_content() -> None:
+    desk = Desk()
+    plan = Plan(apply=(config_map("1"),))
+    assert await desk.apply.carry_out(OBSERVED, plan) == 1
+    kept = desk.room.cache.get(key("ConfigMap", "chat-guard"))
+    assert kept is not None
+    assert "data" not in kept
+    assert await desk.apply.carry_out(OBSERVED, plan) == 0
+    assert desk.peer.verbs() == ["apply"]
+    assert desk.skips == ["ConfigMap"]
+    assert await desk.apply.carry_out(OBSERVED, Plan(apply=(config_map("2"),))) == 1
+
+
+async def test_after_a_restart_one_look_replaces_the_write() -> None:
+    desk = Desk(config_map("1", uid="u", resourceVersion="7"))
+    plan = Plan(apply=(config_map("1"),))
+    assert await desk.apply.carry_out(OBSERVED, plan) == 0
+    assert await desk.apply.carry_out(OBSERVED, plan) == 0
+    assert desk.peer.verbs() == ["get"]
+
+
+async def test_a_config_map_that_others_changed_is_written_again() -> None:
+    desk = Desk()
+    plan = Plan(apply=(config_map("1"),))
+    await desk.apply.carry_out(OBSERVED, plan)
+    edited = tree("ConfigMap", "chat-guard", data={"guard.json": "edited"})
+    desk.peer.live[key("ConfigMap", "chat-guard")] = edited
+    desk.room.intake.changed("ConfigMap", edited)
+    assert await desk.apply.carry_out(OBSERVED, plan) == 1
+    assert desk.peer.verbs() == ["apply", "get", "apply"]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which services are looked at after which event."""
+
+from typing import Any
+
+import pytest
+
+from genaiservice.api import names
+from tests.unit.control.engine.cluster import Room, owned, pod, policy, selecting, service, tree
+
+CHAT, OTHER = service("chat"), service("other", policy="strict")
+
+
+def renewed(old: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    new = tree(old["kind"], old["metadata"]["name"], uid=old["metadata"]["uid"])
+    metadata = {**old["metadata"], "resourceVersion": new["metadata"]["resourceVersion"]}
+    return {**old, **changes, "metadata": metadata}
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room(
+        CHAT, OTHER, policy("default", "words"), policy("strict"), pod("p1", app="x"), pod("p2")
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        pytest.param(renewed(CHAT), {"chat"}, id="the service itself"),
+        pytest.param(tree(names.KIND_PROFILE, "chat"), {"chat"}, id="its profile"),
+        pytest.param(policy("default"), {"chat"}, id="its policy"),
+        pytest.param(policy("unused"), set(), id="a policy that nobody uses"),
+        pytest.param(tree("ConfigMap", "words"), {"chat"}, id="terms that its policy names"),
+        pytest.param(tree("ConfigMap", "foreign"), set(), id="a ConfigMap of others"),
+        pytest.param(pod("p9"), {"chat"}, id="a pod with its label"),
+        pytest.param(pod("p9", of="nobody"), set(), id="a pod whose label names no service"),
+        pytest.param(owned("Deployment", "d", CHAT), {"chat"}, id="a child"),
+        pytest.param(owned("ConfigMap", "chat-guard", CHAT), {"chat"}, id="its guard's config"),
+        pytest.param(tree("Deployment", "chat"), {"chat"}, id="a foreign object of its name"),
+        pytest.param(selecting("s", app="x"), {"chat"}, id="a Service that reaches its pods"),
+        pytest.param(selecting("s", app="y"), set(), id="a Service that reaches nothing of it"),
+        pytest.param(selecting("s"), set(), id="a Service without selector"),
+    ],
+)
+def test_an_event_concerns(room: Room, event: dict[str, Any], expected: set[str]) -> None:
+    room.intake.changed(event["kind"], renewed(event))
+    assert room.waiting() == expected
+
+
+def test_our_own_write_coming_back_is_no_news(room: Room) -> None:
+    room.intake.changed(CHAT["kind"], CHAT)
+    assert room.waiting() == set()
+
+
+def test_who_loses_something_is_looked_at_as_well_as_who_gains_it(room: Room) -> None:
+    room.intake.changed(CHAT["kind"], renewed(CHAT, spec=OTHER["spec"]))
+    room.waiting()
+    room.intake.changed("ModerationPolicy", policy("default"))
+    assert room.waiting() == set()  # nobody uses it any more
+    moved = selecting("s", app="x")
+    room.intake.changed("Service", moved)
+    room.waiting()
+    room.intake.changed("Service", renewed(moved, spec={"selector": {"app": "y"}}))
+    assert room.waiting() == {"chat"}
+
+
+def test_a_deletion_concerns_whom_the_object_concerned(room: Room) -> None:
+    gone = pod("p3")
+    room.intake.changed("Pod", gone)
+    room.waiting()
+    room.intake.deleted("Pod", renewed(gone))
+    assert room.waiting() == {"chat"}
+
+
+def test_a_rival_is_looked_at_when_its_opponent_comes_and_goes(room: Room) -> None:
+    labels = {"metadata": {"labels": {names.LABEL_SERVICE: "chat"}}}
+    rival = service("rival", workload={"managed": {"template": labels}})
+    room.intake.changed(rival["kind"], rival)
+    assert room.waiting() == {"rival", "chat"}
+    room.intake.deleted(rival["kind"], renewed(rival))
+    assert room.waiting() == {"rival", "chat"}
+
+
+def test_a_ghost_is_dropped_counted_and_its_service_looked_at(room: Room) -> None:
+    version = int(pod("later")["metadata"]["resourceVersion"])
+    room.intake.drop_ghosts("Pod", {("shop", "p1")}, version)
+    assert room.ghosts == [("Pod", 1)]
+    assert room.waiting() == {"chat"}
+
+
+def test_all_services_means_all(room: Room) -> None:
+    room.intake.all_services()
+    assert room.waiting() == {"chat", "other"}
