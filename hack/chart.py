@@ -118,7 +118,10 @@ def main(arguments: list[str]) -> int:
         write()
         return 0
     for path in found:
-        print(f"{path.relative_to(ROOT)} is not up to date: run `make chart`", file=sys.stderr)
+        print(
+            f"{path.relative_to(ROOT)} is not up to date: run `python -m hack.chart`",
+            file=sys.stderr,
+        )
     return 1 if found else 0
 
 

@@ -6,6 +6,7 @@ waits until its policies no longer answer.
 """
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,22 +19,22 @@ from tests.wait import eventually
 RELEASE = "genai"
 NAMESPACE = "genai-system"
 OPERATOR = "genaiservice-operator"
-PROBE = "genai-probe"
-"""Namespace in which it is tried whether the policies answer."""
-
 Json = dict[str, Any]
 
 
 @contextlib.contextmanager
 def installed(control_plane: ControlPlane, *values: str) -> Iterator[None]:
     """The chart installed as a user would do it; `values` are further arguments for Helm."""
+    probe = f"genai-probe-{uuid.uuid4().hex[:6]}"
+    control_plane.api.ensure(f"/api/v1/namespaces/{probe}", kind="Namespace")
     helm_install(control_plane, *values)
     try:
-        wait_for_policies(control_plane)
+        wait_for_policies(control_plane, probe)
         yield
     finally:
-        control_plane.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
-        wait_for_no_policies(control_plane)
+        control_plane.helm("uninstall", RELEASE, "--namespace", NAMESPACE)
+        wait_for_no_policies(control_plane.api, probe)
+        control_plane.kubectl("delete", "namespace", probe, "--wait=false")
 
 
 def helm_install(control_plane: ControlPlane, *values: str, chart: str = str(CHART)) -> str:
@@ -54,7 +55,24 @@ def pods(namespace: str) -> str:
 
 
 def profiles(namespace: str) -> str:
-    return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL_PROFILE}"
+    return ours(namespace, names.PLURAL_PROFILE)
+
+
+def ours(namespace: str, plural: str) -> str:
+    return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{plural}"
+
+
+def service(name: str) -> Json:
+    """The least that a GenAIService has to say: which pods, which policy."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND_SERVICE,
+        "metadata": {"name": name},
+        "spec": {
+            "workload": {"adopt": {"port": 8000}},
+            "guard": {"moderationPolicy": "default"},
+        },
+    }
 
 
 def guard(**changes: Any) -> Json:
@@ -126,34 +144,29 @@ def told(refused: Refused) -> str:
     return str(refused.status.get("message", ""))
 
 
-def wait_for_policies(control_plane: ControlPlane) -> None:
+def wait_for_policies(control_plane: ControlPlane, namespace: str) -> None:
     """Until validation, and mutation with the profile as parameter, are seen at work."""
-    api = control_plane.api
-    api.ensure(f"/api/v1/namespaces/{PROBE}", kind="Namespace")
-    path = profiles(PROBE)
-    if not api.exists(f"{path}/probe"):
-        operator_writes = operator(control_plane).request
-        eventually(
-            lambda: operator_writes("POST", path, profile("probe", allowed=False)), within=30
-        )
+    api, writer = control_plane.api, operator(control_plane)
+    wanted = profile("probe", allowed=False)
+    eventually(lambda: writer.request("POST", profiles(namespace), wanted), within=30)
 
     def at_work() -> bool:
         try:
-            dry_run(api, PROBE, with_guard("nobody"))
+            dry_run(api, namespace, with_guard("nobody"))
         except Refused as refused:
             if "genai-pod-claim" not in told(refused):
                 raise
         else:
             return False
-        made = dry_run(api, PROBE, pod(service="probe"))
-        return bool(made["spec"].get("schedulingGates")) and "initContainers" in made["spec"]
+        made = dry_run(api, namespace, pod(service="probe"))["spec"]
+        return "schedulingGates" in made and "initContainers" in made
 
     eventually(at_work, within=30)
 
 
-def wait_for_no_policies(control_plane: ControlPlane) -> None:
-    eventually(lambda: dry_run(control_plane.api, PROBE, pod(service="nobody")), within=30)
-    control_plane.kubectl("delete", "namespace", PROBE, "--wait=false")
+def wait_for_no_policies(api: Access, namespace: str) -> None:
+    """Until a label that names no service is nobody's business, and neither is any pod."""
+    eventually(lambda: dry_run(api, namespace, pod(service="nobody")), within=30)
 
 
 def dry_run(api: Access, namespace: str, manifest: Json) -> Json:
