@@ -145,7 +145,9 @@ BAD_SERVICES = (
     Bad("spec/guard/moderationPolicy", "My Policy", "write the name of a ModerationPolicy"),
     Bad("spec/guard/port", 8791, "admin port of the guard"),
     Bad("spec/guard/resources", {"limits": {"cpu": "much"}}, "write a quantity", ".limits"),
-    Bad("spec/guard/telemetry", {"otlpEndpoint": "collector:4318"}, "full address", "Endpoint"),
+    Bad(
+        "spec/guard/telemetry", {"otlpEndpoint": "collector:4318"}, "write the address", "Endpoint"
+    ),
     Bad("spec/guard/telemetry", {"sampleRatio": 2}, "less than or equal to 1", ".sampleRatio"),
     Bad("spec/guard/upstream/connectTimeoutSeconds", 0, "greater than or equal to 1"),
     Bad("spec/guard/limits/requestBodyBytes", 1, "greater than or equal to 1024"),
@@ -193,6 +195,7 @@ BAD_SERVICES = (
     Bad(f"{C}/labelling/text/mode", "Prefix", '"InBandPrefix"'),
     Bad(f"{C}/continuity/availabilityTargetPercent", 101, "less than or equal to 100"),
     Bad(f"{C}/complaints/url", "chat.example.cn", "write a full address"),
+    Bad(f"{C}/complaints/url", "https://u:p@chat.example.cn/", "without user and password"),
     Bad(f"{C}/complaints/feedbackWorkingDays", "ten", "must be of type integer"),
     Bad(f"{C}/regulatoryOrders", [{"kind": "Suspend", "status": "Open"}], "Required", "[0].id"),
     # Contradictions

@@ -15,14 +15,15 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from genaiservice.api import names
+from genaiservice.api import guard_config, names
 from genaiservice.api.conditions import ConditionType
 from genaiservice.api.policy_file import RISK_CLASSES
+from genaiservice.api.problem import ProblemError
 from genaiservice.rules.cases import declaration_of
 from genaiservice.rules.judge import judge
 from genaiservice.rules.pack import load_catalogue
 from genaiservice.rules.requirement import Case
-from genaiservice.rules.verdict import Finding
+from genaiservice.rules.verdict import Finding, Result
 
 ROOT = Path(__file__).parents[2]
 COMPLETE = ROOT / "operator" / "genaiservice" / "rules" / "catalogue" / "_complete.yaml"
@@ -84,7 +85,8 @@ def closed(schema: dict[str, Any]) -> dict[str, Any]:
     for rule in schema.get("x-kubernetes-validations", []):
         found = re.match(r"self(\.trim\(\))?\.matches\('((?:[^'\\]|\\.)*)'\)", rule["rule"])
         if found:
-            plain["pattern"] = found[2].replace("\\\\", "\\")
+            pattern = found[2].replace("\\\\", "\\")
+            plain["pattern"] = re.sub(r"\$$", r"\\Z", pattern)  # `$` also stands before a last \n
     if "properties" in plain:
         plain["properties"] = {name: closed(child) for name, child in plain["properties"].items()}
         if not schema.get("x-kubernetes-preserve-unknown-fields"):
@@ -302,25 +304,74 @@ def test_four_examples_are_complete_and_two_are_not() -> None:
 
 
 CATALOGUE = load_catalogue()
-CASES = [
-    pytest.param(case, id=f"{compiled.requirement.id}: {case.name}")
+CASES = {
+    f"{compiled.requirement.id}: {case.name}": case
     for compiled in CATALOGUE.requirements
     for case in compiled.requirement.cases
-]
+}
+PASSING = {name: case for name, case in CASES.items() if case.expect is Result.PASS}
+NAMING = {name: case for name, case in CASES.items() if case.field}
 
 
-def declared_as(case: Case) -> dict[str, Any]:
+@pytest.mark.parametrize("case", PASSING.values(), ids=PASSING)
+def test_what_a_rule_lets_pass_can_be_written(case: Case) -> None:
     service = SERVICES["examples/chat-managed/genaiservice.yaml"]
     declaration = declaration_of(case, CATALOGUE.complete)
-    return service | {"spec": service["spec"] | {"compliance": declaration}}
+    assert faults(service | {"spec": service["spec"] | {"compliance": declaration}}) == []
 
 
-@pytest.mark.parametrize("case", [param for param in CASES if param.values[0].expect == "Pass"])
-def test_what_a_rule_lets_pass_can_be_written(case: Case) -> None:
-    assert faults(declared_as(case)) == []
-
-
-@pytest.mark.parametrize("case", [param for param in CASES if param.values[0].field])
+@pytest.mark.parametrize("case", NAMING.values(), ids=NAMING)
 def test_a_field_that_a_finding_names_exists(case: Case) -> None:
     path = re.sub(r"\[\d+\]", ".[]", case.field or "")
     assert at(names.KIND_SERVICE, path)["description"]
+
+
+# What the schema accepts for the guard, the guard accepts ---------------------------------------
+
+
+LEAST: dict[str, Any] = {"upstream": {"url": "http://127.0.0.1:8000"}, "policyFile": "policy.json"}
+
+
+def taken_by_guard(**settings: Any) -> bool:
+    try:
+        return bool(guard_config.parse(LEAST | settings))
+    except ProblemError:
+        return False
+
+
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+@pytest.mark.parametrize("group", ["upstream", "limits"])
+def test_the_guard_takes_every_number_that_the_schema_takes(group: str, bound: str) -> None:
+    numbers = at(names.KIND_SERVICE, f"spec.guard.{group}")["properties"]
+    values = {name: node[bound] for name, node in numbers.items()}
+    assert taken_by_guard(**{group: LEAST.get(group, {}) | values})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/health", "/v1/a:b", "/a%20b", "health", "", "/a b", "/a?b", "/a#b"),
+        *('/a"b', "/a\\b", "/a*", "/ä", "/a\n"),
+    ],
+)
+def test_schema_and_guard_agree_on_paths(path: str) -> None:
+    items = closed(at(names.KIND_SERVICE, "spec.guard.paths"))
+    assert Draft202012Validator(items).is_valid([path]) == taken_by_guard(paths=[path])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sound"),
+    [
+        ("http://otel-collector:4318", True),
+        ("https://otel.example.cn/v1/traces", True),
+        ("otel-collector:4318", False),
+        ("http://user:secret@otel:4318", False),
+        ("http://otel:4318?key=secret", False),
+        (" http://otel:4318", False),
+    ],
+)
+def test_schema_and_guard_agree_on_the_collector(endpoint: str, sound: bool) -> None:
+    schema = closed(at(names.KIND_SERVICE, "spec.guard.telemetry"))
+    telemetry = {"otlpEndpoint": endpoint}
+    assert Draft202012Validator(schema).is_valid(telemetry) == sound
+    assert taken_by_guard(telemetry=telemetry) == sound
