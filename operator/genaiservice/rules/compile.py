@@ -4,6 +4,7 @@
 `compile_schema` is the only place that knows jsonschema-rs; the tests hold it against jsonschema.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,12 +29,31 @@ class CompiledStep:
     check: Check | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompiledRequirement:
+    """Equal only to itself, so that what was made of it can be remembered by it."""
+
     requirement: Requirement
     applies: Filter
     severity: tuple[tuple[Filter | None, Severity], ...]
     steps: tuple[CompiledStep, ...]
+
+
+class SchemaCompiler:
+    """Compiles schemas that share `$defs`; equal schemas give the same filter, judged once."""
+
+    def __init__(self, definitions: Json) -> None:
+        self._definitions = definitions
+        self._known: dict[str, Filter] = {}
+
+    def __call__(self, schema: Schema) -> Filter:
+        key = json.dumps(schema, sort_keys=True)
+        if key not in self._known:
+            self._known[key] = compile_schema(schema, self._definitions)
+        return self._known[key]
+
+    def maybe(self, schema: Schema | None) -> Filter | None:
+        return None if schema is None else self(schema)
 
 
 def compile_schema(schema: Schema, definitions: Json) -> Filter:
@@ -58,32 +78,22 @@ def _total(is_valid: Callable[[Any], bool]) -> Filter:
     return check
 
 
-def compile_requirement(requirement: Requirement, definitions: Json) -> CompiledRequirement:
-    def compiled(schema: Schema | None) -> Filter | None:
-        return None if schema is None else compile_schema(schema, definitions)
-
+def compile_requirement(requirement: Requirement, compiled: SchemaCompiler) -> CompiledRequirement:
     return CompiledRequirement(
         requirement=requirement,
-        applies=compile_schema(requirement.applies_when, definitions),
-        severity=tuple((compiled(rule.when), rule.level) for rule in requirement.severity),
-        steps=tuple(compile_step(step, definitions) for step in requirement.requires),
+        applies=compiled(requirement.applies_when),
+        severity=tuple((compiled.maybe(rule.when), rule.level) for rule in requirement.severity),
+        steps=tuple(compile_step(step, compiled) for step in requirement.requires),
     )
 
 
-def compile_step(step: Step, definitions: Json) -> CompiledStep:
-    def compiled(schema: Schema | None) -> Filter | None:
-        return None if schema is None else compile_schema(schema, definitions)
-
+def compile_step(step: Step, compiled: SchemaCompiler) -> CompiledStep:
     named = step.check
     return CompiledStep(
         step=step,
         path=FieldPath.parse(step.field),
-        where=compiled(step.where),
-        when=compiled(step.when),
-        schema=compiled(step.schema),
-        check=None
-        if named is None
-        else VOCABULARY[named.name].build(
-            named.arguments, lambda schema: compile_schema(schema, definitions)
-        ),
+        where=compiled.maybe(step.where),
+        when=compiled.maybe(step.when),
+        schema=compiled.maybe(step.schema),
+        check=None if named is None else VOCABULARY[named.name].build(named.arguments, compiled),
     )

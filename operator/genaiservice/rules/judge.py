@@ -6,19 +6,19 @@ missing declaration is Unknown, never Pass. Every step that ran tells the first 
 it may answer otherwise; the earliest of them is `Verdict.next_change`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache, partial
 from typing import Any
 
 from genaiservice.api.conditions import Reason
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.rules.compile import CompiledRequirement, CompiledStep
 from genaiservice.rules.pack import Catalogue
-from genaiservice.rules.paths import FieldPath, Trail, Void, render
+from genaiservice.rules.paths import FieldPath, Filter, Place, Trail, Void, render
 from genaiservice.rules.requirement import Step
 from genaiservice.rules.verdict import Finding, Level, Result, Severity, Suspension, Verdict
-from genaiservice.rules.vocabulary import STEP, Answer, Subject
+from genaiservice.rules.vocabulary import HOLDS, STEP, Answer, Subject
 from genaiservice.rules.wording import (
     KILL_SWITCH,
     NOT_APPLICABLE,
@@ -40,8 +40,9 @@ def judge(catalogue: Catalogue, declaration: Json, facts: Json, today: date) -> 
     findings: list[Finding] = []
     flips: list[date] = []
     suspension: Suspension | None = None
+    reading = _Reading(declaration)
     for requirement in catalogue.requirements:
-        inquiry = _Inquiry(requirement=requirement, subject=subject)
+        inquiry = _Inquiry(requirement=requirement, subject=subject, reading=reading)
         findings.append(inquiry.finding())
         flips += inquiry.flips
         suspension = suspension or inquiry.suspension
@@ -63,12 +64,46 @@ def _kill_switch(facts: Any) -> Suspension | None:
     )
 
 
+class _Reading:
+    """The declaration as the requirements of one verdict read it, each thing once.
+
+    Requirements share fields and conditions (who the public is, which filing is meant). The parts
+    of the declaration outlive the verdict, so that their identity is a safe key.
+    """
+
+    __slots__ = ("_conditions", "_places", "declaration")
+
+    def __init__(self, declaration: Any) -> None:
+        self.declaration = declaration
+        self._conditions: dict[tuple[Filter, int], bool] = {}
+        self._places: dict[tuple[str, Filter | None], list[Place]] = {}
+
+    def meets(self, condition: Filter) -> bool:
+        return self._holds(condition, self.declaration)
+
+    def places(self, step: CompiledStep) -> list[Place]:
+        key = (step.path.text, step.where)
+        places = self._places.get(key)
+        if places is None:
+            where = None if step.where is None else partial(self._holds, step.where)
+            places = self._places[key] = step.path.places(self.declaration, where)
+        return places
+
+    def _holds(self, condition: Filter, part: Any) -> bool:
+        key = (condition, id(part))
+        known = self._conditions.get(key)
+        if known is None:
+            known = self._conditions[key] = condition(part)
+        return known
+
+
 @dataclass(slots=True, kw_only=True)
 class _Inquiry:
     """One requirement being judged; collects what the steps say on the way."""
 
     requirement: CompiledRequirement
     subject: Subject
+    reading: _Reading
     flips: list[date] = field(default_factory=list)
     deadlines: list[date] = field(default_factory=list)
     level: Level = Level.FORMAT_CHECKED
@@ -76,12 +111,15 @@ class _Inquiry:
 
     def finding(self) -> Finding:
         severity = self._severity()
-        if not self.requirement.applies(self.subject.declaration):
+        if not self.reading.meets(self.requirement.applies):
             return self._closed(Result.NOT_APPLICABLE, severity)
         for step in self.requirement.steps:
-            if step.when is not None and not step.when(self.subject.declaration):
+            if step.when is not None and not self.reading.meets(step.when):
                 continue
-            for trail, value, answer in _answers(step, self.subject):
+            for trail, value in self.reading.places(step):
+                answer = _answer(step, value, self.subject)
+                if answer is HOLDS:
+                    continue
                 self._note(answer)
                 if answer.fault is not None:
                     return self._open(step.step, trail, value, answer, severity)
@@ -101,30 +139,13 @@ class _Inquiry:
             self.flips.append(effective)
             return Severity.WARN
         for when, level in self.requirement.severity:
-            if when is None or when(self.subject.declaration):
+            if when is None or self.reading.meets(when):
                 return level
         return Severity.BLOCK
 
     def _closed(self, result: Result, severity: Severity) -> Finding:
-        """Nothing to mend; the deadline is the first day on which that may end."""
-        rule = self.requirement.requirement
-        holds = result is Result.PASS
-        return Finding(
-            id=rule.id,
-            article=rule.article,
-            family=rule.family,
-            basis=rule.basis,
-            severity=severity,
-            result=result,
-            reason=Reason.SATISFIED if holds else Reason.NOT_APPLICABLE,
-            level=self.level if holds else Level.DECLARED,
-            field="",
-            title=rule.title,
-            message=passed(self.level) if holds else NOT_APPLICABLE,
-            remedy=rule.remedy,
-            owner=rule.owner,
-            deadline=min(self.deadlines, default=None),
-        )
+        deadline = min(self.deadlines, default=None)
+        return _nothing_to_mend(self.requirement, result, severity, self.level, deadline)
 
     def _open(
         self, step: Step, trail: Trail, value: Any, answer: Answer, severity: Severity
@@ -133,7 +154,7 @@ class _Inquiry:
         reason = step.reason if answer.fault in (STEP, None) else answer.fault
         place = answer.at or step.at
         fault = Fault(
-            field=render(FieldPath.parse(place).parts if place else trail),
+            field=render(FieldPath.parse(place).names if place else trail),
             value=value,
             reason=reason,
             deadline=answer.deadline,
@@ -158,17 +179,43 @@ class _Inquiry:
         )
 
 
-def _answers(step: CompiledStep, subject: Subject) -> Iterator[tuple[Trail, Any, Answer]]:
-    """What the step says of each of its places."""
-    present_only = step.step.suspends is not None
-    for trail, value in step.path.values(subject.declaration, step.where):
-        if value is Void.ABSENT:
-            if not (present_only or step.step.optional):
-                yield trail, None, _MISSING
-        elif value is Void.MISPLACED:
-            if not present_only:
-                yield trail, value, _MISPLACED
-        elif step.schema is not None and not step.schema(value):
-            yield trail, value, _BY_SCHEMA
-        elif step.check is not None:
-            yield trail, value, step.check(value, subject)
+@lru_cache(maxsize=4096)
+def _nothing_to_mend(
+    compiled: CompiledRequirement,
+    result: Result,
+    severity: Severity,
+    level: Level,
+    deadline: date | None,
+) -> Finding:
+    """A finding that passes or does not apply; `deadline` is the first day it may end on."""
+    rule = compiled.requirement
+    holds = result is Result.PASS
+    return Finding(
+        id=rule.id,
+        article=rule.article,
+        family=rule.family,
+        basis=rule.basis,
+        severity=severity,
+        result=result,
+        reason=Reason.SATISFIED if holds else Reason.NOT_APPLICABLE,
+        level=level if holds else Level.DECLARED,
+        field="",
+        title=rule.title,
+        message=passed(level) if holds else NOT_APPLICABLE,
+        remedy=rule.remedy,
+        owner=rule.owner,
+        deadline=deadline,
+    )
+
+
+def _answer(compiled: CompiledStep, value: Any, subject: Subject) -> Answer:
+    """What a step says of one place."""
+    step = compiled.step
+    if value is Void.ABSENT:
+        # A step that suspends looks at what is there: nothing missing may hide a revocation.
+        return HOLDS if step.optional or step.suspends else _MISSING
+    if value is Void.MISPLACED:
+        return HOLDS if step.suspends else _MISPLACED
+    if compiled.schema is not None and not compiled.schema(value):
+        return _BY_SCHEMA
+    return HOLDS if compiled.check is None else compiled.check(value, subject)

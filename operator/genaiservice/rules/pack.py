@@ -17,7 +17,7 @@ import jsonschema_rs
 import yaml
 
 from genaiservice.api.jsontree import Json
-from genaiservice.rules.compile import CompiledRequirement, compile_requirement
+from genaiservice.rules.compile import CompiledRequirement, SchemaCompiler, compile_requirement
 from genaiservice.rules.requirement import requirement_of
 from genaiservice.rules.vocabulary import VOCABULARY
 
@@ -70,8 +70,9 @@ def catalogue_of(files: Files) -> Catalogue:
     if faults:
         raise CatalogueError("\n".join(faults))
     try:
+        compiler = SchemaCompiler(definitions)
         requirements = tuple(
-            compile_requirement(requirement_of(trees[name]), definitions) for name in names
+            compile_requirement(requirement_of(trees[name]), compiler) for name in names
         )
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise CatalogueError(f"the rule pack cannot be compiled: {error}") from error

@@ -1,81 +1,85 @@
 # SPDX-License-Identifier: Apache-2.0
 """Field paths: how requirement files name places in the declaration, as `filings[].number`.
 
-A path is relative to `spec.compliance`; `[]` stands for each item of a list. Walking never raises:
+A path is relative to `spec.compliance`; `[]` stands for each item of a list. Reading never raises:
 what is not there is ABSENT, what stands where an object or a list should be is MISPLACED.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
 Trail: TypeAlias = tuple[str | int, ...]
 Filter: TypeAlias = Callable[[Any], bool]
+Place: TypeAlias = tuple[Trail, Any]
 
 ROOT: Final = "spec.compliance"
 
 
 class Void(Enum):
-    """What a walk finds in place of a value."""
+    """What is found in place of a value."""
 
     ABSENT = "absent"
     MISPLACED = "misplaced"
 
 
-EACH: Final = "[]"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldPath:
+    """`names` lead to the value, or to a list whose items `inner` reads."""
+
     text: str
-    parts: tuple[str, ...]
+    names: tuple[str, ...]
+    inner: "FieldPath | None"
 
     @staticmethod
     def parse(text: str) -> "FieldPath":
-        return FieldPath(text, tuple(text.replace("[]", ".[]").lstrip(".").split(".")))
+        head, each, rest = text.partition("[]")
+        return FieldPath(
+            text=text,
+            names=tuple(name for name in head.split(".") if name),
+            inner=FieldPath.parse(rest.removeprefix(".")) if each else None,
+        )
 
-    def values(self, tree: Any, where: Filter | None = None) -> Iterator[tuple[Trail, Any]]:
-        """Every place of this path with its value; `where` picks items of the first list."""
-        return _walk(tree, self.parts, (), where)
+    def places(self, tree: Any, where: Filter | None = None) -> list[Place]:
+        """Every place of this path with its value; `where` picks items of the first list.
 
+        An absent list is one absent place; of a list that is there, each item is one.
+        """
+        value = _descend(tree, self.names)
+        if value is Void.MISPLACED:
+            return [(_first_misplaced(tree, self.names), value)]
+        if self.inner is None or value is Void.ABSENT:
+            return [(self.names, value)]
+        if not isinstance(value, list):
+            return [(self.names, Void.MISPLACED)]
+        return [
+            ((*self.names, index, *trail), inner)
+            for index, item in enumerate(value)
+            if where is None or where(item)
+            for trail, inner in self.inner.places(item)
+        ]
 
-def _walk(
-    node: Any, parts: tuple[str, ...], trail: Trail, where: Filter | None
-) -> Iterator[tuple[Trail, Any]]:
-    for position, part in enumerate(parts):
-        if part == EACH:
-            yield from _walk_items(node, parts[position + 1 :], trail, where)
-            return
-        if not isinstance(node, Mapping):
-            yield trail, Void.MISPLACED
-            return
-        node = node.get(part)
-        trail = (*trail, part)
-        if is_void(node):
-            yield (*trail, *_names(parts[position + 1 :])), Void.ABSENT
-            return
-    yield trail, node
-
-
-def _walk_items(
-    items: Any, rest: tuple[str, ...], trail: Trail, where: Filter | None
-) -> Iterator[tuple[Trail, Any]]:
-    if not isinstance(items, list):
-        yield trail, Void.MISPLACED
-        return
-    for index, item in enumerate(items):
-        if where is not None and not where(item):
-            continue
-        if is_void(item):
-            yield (*trail, index, *_names(rest)), Void.ABSENT
-        else:
-            yield from _walk(item, rest, (*trail, index), None)
+    def value(self, tree: Any) -> Any:
+        """The value of a path without lists; None where there is none."""
+        value = _descend(tree, self.names)
+        return None if isinstance(value, Void) else value
 
 
-def _names(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts up to the next list: an absent list is named, not its items."""
-    return parts[: parts.index(EACH)] if EACH in parts else parts
+def _descend(node: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
+        if not isinstance(node, dict):
+            return Void.ABSENT if is_void(node) else Void.MISPLACED
+        node = node.get(name)
+    return Void.ABSENT if is_void(node) else node
+
+
+def _first_misplaced(node: Any, names: tuple[str, ...]) -> Trail:
+    for position, name in enumerate(names):
+        if not isinstance(node, dict):
+            return names[:position]
+        node = node.get(name)
+    return names
 
 
 def is_void(value: Any) -> bool:

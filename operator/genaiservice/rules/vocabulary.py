@@ -100,7 +100,7 @@ def _within_working_days(arguments: Json, _: CompileSchema) -> Check:
     count = int(arguments["days"])
 
     def check(_: Any, subject: Subject) -> Answer:
-        start_value = _single(start_path, subject.declaration)
+        start_value = start_path.value(subject.declaration)
         if is_void(start_value):
             return Answer(fault=Reason.DECLARATION_MISSING, at=start_path.text)
         start = parse_day(start_value)
@@ -144,7 +144,7 @@ def _not_before(arguments: Json, _: CompileSchema) -> Check:
     path = FieldPath.parse(str(arguments["field"]))
 
     def check(value: Any, subject: Subject) -> Answer:
-        day, other = parse_day(value), parse_day(_single(path, subject.declaration))
+        day, other = parse_day(value), parse_day(path.value(subject.declaration))
         if day is None:
             return NO_DAY
         return FAULT if other is not None and day < other else HOLDS
@@ -211,12 +211,6 @@ def _plain(value: Any) -> Any:
     return normalise(value).upper() if isinstance(value, str) else value
 
 
-def _single(path: FieldPath, declaration: Any) -> Any:
-    for _, value in path.values(declaration):
-        return None if isinstance(value, Void) else value
-    return None
-
-
 def _selection(
     arguments: Json, compile_schema: CompileSchema
 ) -> Callable[[Subject], Iterator[Any]]:
@@ -225,7 +219,7 @@ def _selection(
 
     def select(subject: Subject) -> Iterator[Any]:
         for path in paths:
-            for _, value in path.values(subject.declaration, where):
+            for _, value in path.places(subject.declaration, where):
                 if not isinstance(value, Void):
                     yield value
 
