@@ -15,7 +15,7 @@ setup: $(STAMP) ## Virtual environment with the pinned packages and this one
 
 $(STAMP): constraints.txt pyproject.toml
 	$(PYTHON) -m hack.python
-	$(PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
@@ -23,14 +23,14 @@ $(STAMP): constraints.txt pyproject.toml
 programs: setup ## Control plane, Helm and collector: built once for this machine
 	@$(PY) -m hack.build
 
-test: programs ## Every test
-	$(PY) -m pytest
+test: programs ## Every test; ARGS="-k word" chooses some
+	$(PY) -m pytest $(ARGS)
 
 test-unit: setup ## The tests that need no cluster
-	$(PY) -m pytest -m "not integration"
+	$(PY) -m pytest -m "not integration" $(ARGS)
 
 test-integration: programs ## The tests on the real control plane
-	$(PY) -m pytest -m integration
+	$(PY) -m pytest -m integration $(ARGS)
 
 demo: setup ## The main job, told step by step on a real API server
 	@$(PY) -m hack.demo

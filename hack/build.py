@@ -6,12 +6,14 @@ everything that goes into it, so that it is never stale, and appears by one rena
 is never half there. Only the standard library: it runs before anything is installed.
 """
 
+import collections
 import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from hack.places import CONTROL_PLANE, cache, existing_programs, go_environment
+from hack.processes import mortal, signal_group
 
 BINARY = "kube"
 NEEDED = (
@@ -80,7 +83,9 @@ def built() -> Path:
 
 
 def remove_unused() -> None:
-    """Remove builds that no clone has used for weeks; each takes 200 MB."""
+    """Remove what was begun and never finished, and what no clone has used for weeks (200 MB)."""
+    for abandoned in cache().glob("building-*"):  # its builder was killed: we have the lock
+        shutil.rmtree(abandoned, ignore_errors=True)
     oldest = time.time() - UNUSED_DAYS * 86_400  # noqa: TID251 - file times are wall-clock times
     for binary in cache().glob(f"*/{BINARY}"):
         if binary.parent.stat().st_mtime < oldest:
@@ -167,60 +172,59 @@ def build(home: Path) -> None:
 
 
 def compile_binary(target: Path) -> None:
-    say("control plane: reading the module graph (the first time Go fetches about 300 modules)")
+    say("control plane: reading the module graph")
     total = len(go("list", "-deps", ".").splitlines())
-    say(f"control plane: compiling at most {total} packages; about 12 minutes from nothing, once")
-    began = time.monotonic()
+    say(f"control plane: compiling up to {total} packages; about 12 minutes from nothing, once")
     # -p 2: more compilers at once need more memory than a small machine has.
-    command = ["go", "build", "-v", "-p", "2", "-trimpath", "-ldflags", link_flags(), "-o", target]
-    with subprocess.Popen(
-        [*map(str, [*command, "."])],
-        cwd=CONTROL_PLANE,
-        env=go_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None  # noqa: S101 - for the type checker: it is a pipe
-        try:
-            said = follow(process.stderr, total, began)
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode:
-        raise CannotBuild("go build failed:\n" + "\n".join(said[-30:]))
-    say(f"control plane: built in {elapsed(began)}")
+    flags = ("-v", "-p", "2", "-trimpath", "-ldflags", link_flags())
+    took = time.monotonic()
+    go("build", *flags, "-o", str(target), ".", total=total)
+    say(f"control plane: built in {elapsed(took)}")
 
 
-def follow(lines: IO[str], total: int, began: float) -> list[str]:
-    """Report what `go build -v` is at; returns its last lines for the case that it fails."""
-    compiled, reported, said = 0, began, list[str]()
-    for line in lines:
-        said = [*said[-60:], line.rstrip()]
-        if line.startswith("go: downloading"):
-            continue
-        compiled += 1
-        if time.monotonic() - reported >= REPORT_SECONDS:
-            reported = time.monotonic()
-            say(
-                f"control plane: {compiled:4} of {total} packages, {elapsed(began)}, {line.strip()}"
-            )
-    return said
-
-
-def go(*arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["go", *arguments],
+def go(*arguments: str, total: int = 0) -> str:
+    """Run Go and report how far it is; what it printed. Ends with us, its compilers too."""
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(
+            mortal("go", *arguments),
             cwd=CONTROL_PLANE,
             env=go_environment(),
-            capture_output=True,
+            stdout=output,
+            stderr=subprocess.PIPE,
             text=True,
-            check=True,
-        )
-    except subprocess.CalledProcessError as failure:
-        raise CannotBuild(f"go {' '.join(arguments)} failed:\n{failure.stderr[-3000:]}") from None
-    return done.stdout
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stderr is not None  # noqa: S101 - for the type checker: it is a pipe
+        try:
+            said = follow(process.stderr, total)
+        except BaseException:
+            signal_group(process, signal.SIGKILL)
+            raise
+        if process.wait():
+            raise CannotBuild(f"go {arguments[0]} failed:\n" + "\n".join(said))
+        output.seek(0)
+        return output.read()
+
+
+def follow(lines: IO[str], total: int) -> list[str]:
+    """Report what Go fetches and compiles; its last lines, for the case that it fails."""
+    fetched, compiled, said = 0, 0, collections.deque[str](maxlen=30)
+    began = reported = time.monotonic()
+    for line in lines:
+        said.append(line.rstrip())
+        if line.startswith("go: downloading "):
+            fetched += 1
+            now = f"{fetched} modules fetched"
+        else:
+            compiled += 1
+            now = f"{compiled} of {total} packages"
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            reported = time.monotonic()
+            what = line.split()[-1] if total else line.strip().removeprefix("go: ")
+            say(f"control plane: {elapsed(began)}, {now}, {what}")
+    return list(said)
 
 
 @contextlib.contextmanager
@@ -249,3 +253,6 @@ if __name__ == "__main__":
     except CannotBuild as problem:
         say(str(problem))
         sys.exit(2)
+    except KeyboardInterrupt:
+        say("interrupted; what is compiled so far is kept and not compiled again")
+        sys.exit(130)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 TAIL_LINES = 25
 
@@ -30,11 +31,9 @@ class Processes:
         self, name: str, *command: str | Path, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         """Start a program; what it prints goes to `<logs>/<name>.log`."""
-        setpriv = shutil.which("setpriv")  # util-linux, part of every Debian
-        guarded = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
-                [*guarded, *map(str, command)],
+                mortal(*command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -79,7 +78,14 @@ class Processes:
         self._running.clear()
 
 
-def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def mortal(*command: str | Path) -> list[str]:
+    """The command, ended by the kernel when the thread that starts it ends."""
+    setpriv = shutil.which("setpriv")  # util-linux, part of every Debian
+    guarded = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    return [*guarded, *map(str, command)]
+
+
+def signal_group(process: subprocess.Popen[Any], number: signal.Signals) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

@@ -46,7 +46,8 @@ def up() -> int:
         if owner() is None or time.monotonic() > deadline:
             said = LOG.read_text(errors="replace")[-4000:]
             print(f"The control plane did not come up:\n{said}", file=sys.stderr)
-            down()
+            if owner() is not None:
+                down()
             return 1
         time.sleep(0.05)
     return status()
