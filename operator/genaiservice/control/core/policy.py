@@ -10,9 +10,9 @@ not parse ten thousand terms a thousand times.
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genaiservice.api import policy_file
 from genaiservice.api.conditions import Reason
@@ -21,10 +21,8 @@ from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.names import KIND_POLICY
 from genaiservice.api.policy_file import NORMALISATIONS, RISK_CLASSES, Action
 from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.api.terms import TermList, decode, parse_terms
 from genaiservice.control.core.observed import Observed, policy_name
-
-if TYPE_CHECKING:
-    from genaiservice.api.terms import TermList
 
 MASK = "＊"
 REFUSAL = Text(
@@ -143,9 +141,7 @@ def _read_source(source: Json, where: str, inputs: _Inputs, gathered: _Terms) ->
     gathered.by_class.setdefault(str(risk_class), set()).update(listed.terms)
 
 
-def _listed(source: Json, where: str, inputs: _Inputs, gathered: _Terms) -> "TermList | None":
-    from genaiservice.api.terms import decode, parse_terms
-
+def _listed(source: Json, where: str, inputs: _Inputs, gathered: _Terms) -> TermList | None:
     inline = source.get("inline")
     if isinstance(inline, list):
         lines = "\n".join(str(term).replace("\n", " ") for term in inline)
@@ -166,9 +162,9 @@ def _listed(source: Json, where: str, inputs: _Inputs, gathered: _Terms) -> "Ter
         gathered.problems.append(_missing_key(name, key, config_map, where))
         return None
     try:
-        return parse_terms(decode(data, text(named.get("encoding"), "plain"), place), place)
+        return parse_terms(decode(data, text(named.get("encoding"), "plain")), place)
     except ProblemError as error:
-        gathered.problems.extend(error.problems)
+        gathered.problems.extend(replace(one, where=place) for one in error.problems)
         return None
 
 
