@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from time import perf_counter
 from typing import Final, cast
 
@@ -55,6 +56,7 @@ class Parts:
     tracing: Tracing
     pool: Pool
     loop: asyncio.AbstractEventLoop
+    now: Callable[[], datetime]
 
 
 class RefusedError(Exception):
@@ -148,7 +150,7 @@ class App:
         if not target.startswith("/") or not target.isascii():
             raise RefusedError(refusal.bad_target())
         policy = self._admit(account, request.method)
-        exchange = Exchange(policy, parts.options)
+        exchange = Exchange(policy, parts.options, int(parts.now().timestamp()))
         relay = Relay(
             exchange,
             answer,

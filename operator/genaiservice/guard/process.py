@@ -85,6 +85,7 @@ class Process:
                 tracing=tracing,
                 pool=pool,
                 loop=loop,
+                now=clock.now,
             )
         )
         probe = UpstreamProbe(config.upstream, pool.host, pool.port, _probe_request(pool))
