@@ -106,11 +106,19 @@ def guard_volumes(service: str) -> list[Json]:
     return [{"name": names.VOLUME_CONFIG, "configMap": config}]
 
 
-def profile(service: str, *, mode: str = "adopted", allowed: bool = True, **spec: Any) -> Json:
+def profile(
+    service: str,
+    *,
+    mode: str = "adopted",
+    allowed: bool = True,
+    suspended: bool = False,
+    **spec: Any,
+) -> Json:
+    labels = {names.LABEL_MODE: mode} | ({names.LABEL_SUSPENDED: "true"} if suspended else {})
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND_PROFILE,
-        "metadata": {"name": service, "labels": {names.LABEL_MODE: mode}},
+        "metadata": {"name": service, "labels": labels},
         "spec": {
             "service": service,
             "rolloutAllowed": allowed,

@@ -66,9 +66,8 @@ def _known(api: Access, namespace: str, wanted: Json) -> bool:
     try:
         made = api.request("POST", f"{pods(namespace)}?dryRun=All", trial)
     except Refused as refused:
-        return "is managed" in told(refused) and wanted["metadata"]["labels"] == {
-            names.LABEL_MODE: "managed"
-        }
+        managed = wanted["metadata"]["labels"][names.LABEL_MODE] == "managed"
+        return managed and "is managed" in told(refused)
     gated = GATE in made["spec"].get("schedulingGates", [])
     image = made["spec"]["initContainers"][0]["image"]
     return gated is not spec["rolloutAllowed"] and bool(image == spec["container"]["image"])
@@ -438,10 +437,20 @@ def test_the_deployment_of_the_operator_runs_and_scales_and_keeps_its_template(
     assert "Change spec.workload.managed.template" in message
 
 
-def test_a_suspended_managed_service_gets_gated_pods_only(
+def test_an_admitted_managed_service_scales_while_a_newer_declaration_is_refused(
     api: Access, control_plane: ControlPlane, namespace: str, write_profile: Callable[..., Json]
 ) -> None:
     write_profile(mode="managed", allowed=False)
+    path = PARENT.format(namespace, "deployments")
+    operator(control_plane).request("POST", path, deployment("chat", with_guard()))
+    api.patch(f"{path}/chat/scale", {"spec": {"replicas": 3}})
+    eventually(lambda: _running(api, namespace, 3))
+
+
+def test_a_suspended_managed_service_gets_gated_pods_only(
+    api: Access, control_plane: ControlPlane, namespace: str, write_profile: Callable[..., Json]
+) -> None:
+    write_profile(mode="managed", allowed=False, suspended=True)
     path = PARENT.format(namespace, "deployments")
     operator(control_plane).request("POST", path, deployment("chat", with_guard()))
 
@@ -463,8 +472,10 @@ def waiting(api: Access, namespace: str, write_profile: Callable[..., Json]) -> 
     return f"{pods(namespace)}/model"
 
 
-LIFT = [{"op": "remove", "path": "/spec/schedulingGates"}]
-GUARD_IMAGE = [{"op": "replace", "path": "/spec/initContainers/0/image", "value": "guard:mine"}]
+LIFT: Any = [{"op": "remove", "path": "/spec/schedulingGates"}]
+GUARD_IMAGE: Any = [
+    {"op": "replace", "path": "/spec/initContainers/0/image", "value": "guard:mine"}
+]
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,14 @@ matchExpressions:
 {{- define "genai.cel.controller" -}}
 ['system:serviceaccount:kube-system:{{ . }}', 'system:kube-controller-manager']
 {{- end }}
+
+{{/*
+CEL: whether a new pod of the service may start. A managed pod comes from the template that was
+admitted (workload.yaml sees to that), so it may start while a newer declaration is refused; only a
+suspension holds it.
+*/}}
+{{- define "genai.cel.open" -}}
+params.spec.rolloutAllowed
+|| params.metadata.labels['compliance.genai.dev/mode'] == 'managed'
+  && params.metadata.labels[?'compliance.genai.dev/suspended'].orValue('') != 'true'
+{{- end }}

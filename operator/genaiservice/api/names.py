@@ -26,6 +26,10 @@ LABEL_EXEMPT: Final = f"{GROUP}/exempt"
 """On a pod in an enforcing namespace: a visible exemption; the value is the short reason."""
 LABEL_MODE: Final = f"{GROUP}/mode"
 """On a GuardProfile: "managed" or "adopted"; the admission policies treat the two apart."""
+LABEL_SUSPENDED: Final = f"{GROUP}/suspended"
+"""On the GuardProfile of a managed service, value "true": traffic must stop, so its new pods are
+held as well. Without it they come from the admitted template and may start, also while a newer
+declaration is refused."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "genaiservice-operator"
 
