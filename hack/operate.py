@@ -24,22 +24,26 @@ NAME = "operator"
 
 
 def install(cluster: Cluster) -> str:
-    """`helm upgrade --install` of the chart, with no pods of its own; what Helm printed."""
+    """`helm upgrade --install` of the chart; what Helm printed. Its pods stay unscheduled, since
+    the process that `start` begins here takes their place."""
+    nowhere = r"nodeSelector.compliance\.genai\.dev/local-process=true"
     return cluster.helm(
         "upgrade", "--install", "genaiservice-operator", str(CHART),
-        "--namespace", NAMESPACE, "--create-namespace", "--set", "replicas=0", "--wait",
+        "--namespace", NAMESPACE, "--create-namespace",
+        "--set", "replicas=1", "--set-string", nowhere,
     )  # fmt: skip
 
 
 def start(cluster: Cluster, processes: Processes) -> int:
-    """Start the operator and come back when it leads; the port of its probes and metrics."""
+    """Start the operator and come back when it leads; the port of its metrics."""
     variables = {
         **environment(),
         "KUBECONFIG": str(cluster.kubeconfig_of(NAMESPACE, ACCOUNT)),
         "GENAI_GUARD_IMAGE": GUARD_IMAGE,
-        "GENAI_NAMESPACE": NAMESPACE,
+        "GENAI_OPERATOR_NAMESPACE": NAMESPACE,
         "GENAI_IDENTITY": "local",
-        "GENAI_PORT": "0",
+        "GENAI_HEALTH_PORT": "0",
+        "GENAI_METRICS_PORT": "0",
     }
     processes.log(NAME).unlink(missing_ok=True)
     command = (sys.executable, "-m", "genaiservice", "operator")
@@ -56,7 +60,7 @@ def start(cluster: Cluster, processes: Processes) -> int:
 def _port(log: Path) -> int | None:
     for line in log.read_text("utf-8", "replace").splitlines():
         if line.startswith("{") and "serving probes" in line:
-            return int(json.loads(line)["port"])
+            return int(json.loads(line)["metrics_port"])
     return None
 
 

@@ -13,24 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hack import operate
-from hack.cluster import Cluster, CommandFailed, free_ports, running
+from hack.cluster import Cluster, CommandFailed, running
+from hack.collector import Collector, collecting
 from hack.places import environment
 from hack.processes import Processes
 
 Found = TypeVar("Found")
-
-COLLECTOR = """\
-receivers:
-  otlp:
-    protocols:
-      http: {{endpoint: "127.0.0.1:{port}"}}
-exporters:
-  file: {{path: "{path}", flush_interval: 100ms}}
-service:
-  telemetry: {{metrics: {{level: none}}}}
-  pipelines:
-    traces: {{receivers: [otlp], exporters: [file]}}
-"""
 
 
 @dataclass(slots=True)
@@ -41,8 +29,7 @@ class Stage:
     simulated: bool
     """Whether the nodes are simulated (ours): pods become Running without images."""
     namespace: str = "genai-demo"
-    collector: str | None = None
-    traces: Path | None = None
+    collector: Collector | None = None
 
     def kubectl(self, *words: str, **options: Any) -> str:
         return self.cluster.kubectl("--namespace", self.namespace, *words, **options)
@@ -55,15 +42,6 @@ class Stage:
         said = self.kubectl("get", kind, "-l", selector, "-o", "json")
         found: list[dict[str, Any]] = json.loads(said)["items"]
         return found
-
-    def start_collector(self) -> None:
-        (port,) = free_ports(1)
-        self.traces = self.folder / "traces.json"
-        config = self.folder / "collector.yaml"
-        config.write_text(COLLECTOR.format(port=port, path=self.traces), "utf-8")
-        program = self.cluster.bin / "otelcol"
-        self.processes.start("otelcol", program, "--config", config)
-        self.collector = f"http://127.0.0.1:{port}"
 
 
 def until(what: str, look: Callable[[], Found], within: float = 60.0) -> Found:
@@ -82,17 +60,19 @@ def until(what: str, look: Callable[[], Found], within: float = 60.0) -> Found:
 def staged(programs: Callable[[], Path]) -> Iterator[Stage]:
     """A cluster with the chart installed and the operator leading; everything of ours ends."""
     given = environment().get("KUBECONFIG")
-    with tempfile.TemporaryDirectory(prefix="genaiservice-demo-") as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="genaiservice-demo-")))
         processes = Processes(folder / "logs")
-        try:
-            if given:
-                yield _prepared(Stage(_existing(given, folder), processes, folder, False))
-            else:
-                with running(programs()) as plane:
-                    yield _prepared(Stage(plane, processes, folder, True))
-        finally:
-            processes.kill()
+        ends.callback(processes.kill)
+        cluster = _existing(given, folder) if given else ends.enter_context(running(programs()))
+        collector = None
+        if (cluster.bin / "otelcol").exists():
+            collector = ends.enter_context(collecting(cluster.bin))
+        stage = Stage(cluster, processes, folder, simulated=not given, collector=collector)
+        operate.install(cluster)
+        operate.start(cluster, processes)
+        cluster.kubectl("create", "namespace", stage.namespace)
+        yield stage
 
 
 def _existing(kubeconfig: str, folder: Path) -> Cluster:
@@ -110,12 +90,3 @@ def _existing(kubeconfig: str, folder: Path) -> Cluster:
                 "Install it, or unset KUBECONFIG: then a control plane is built here."
             )
     return Cluster(bin=links, data=folder, kubeconfig=Path(kubeconfig.split(os.pathsep)[0]))
-
-
-def _prepared(stage: Stage) -> Stage:
-    operate.install(stage.cluster)
-    operate.start(stage.cluster, stage.processes)
-    stage.cluster.kubectl("create", "namespace", stage.namespace)
-    if (stage.cluster.bin / "otelcol").exists():
-        stage.start_collector()
-    return stage

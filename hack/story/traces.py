@@ -82,6 +82,8 @@ def tree(spans: list[Span], trace: str) -> Tree:
 
 def _label(span: Span) -> str:
     shown = [
-        f"{key}={value}" for key, value in sorted(span.attributes.items()) if key.startswith(SHOWN)
+        f"  {key}={value}"
+        for key, value in sorted(span.attributes.items())
+        if key.startswith(SHOWN)
     ]
-    return f"{span.service}: {span.name}  {span.milliseconds:.1f} ms\n  " + "  ".join(shown)
+    return "\n".join((f"{span.service}: {span.name}  {span.milliseconds:.1f} ms", *shown))

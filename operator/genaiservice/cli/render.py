@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text as Styled
 
+from genaiservice.api.conditions import FAMILIES, MEANINGS, Reason
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import Lang, Problem, Text
 
@@ -14,7 +15,7 @@ REFUSED = Text(en="rollout refused", zh="不予上线")
 BLOCK = Text(en="blocks", zh="阻断")
 WARN = Text(en="warning", zh="提示")
 ARTICLE = Text(en="Art. {n}", zh="第{n}条")
-WHY = Text(en="why", zh="原因")
+WHAT = Text(en="what", zh="问题")
 NEXT = Text(en="next", zh="处理")
 WHO = Text(en="who", zh="责任方")
 BY = Text(en="by", zh="期限")
@@ -53,7 +54,7 @@ def findings(console: Console, rows: Sequence[Json], lang: Lang) -> None:
         console.print(
             Styled(f"{mark} {row.get('id', '')}  {title}  ({article}, {weight})", style=style)
         )
-        line(console, row.get("field", ""), _words(row, "message", lang))
+        line(console, WHAT.in_(lang), _words(row, "message", lang))
         line(console, NEXT.in_(lang), _words(row, "remedy", lang))
         owner = OWNERS.get(str(row.get("owner", "")))
         if owner:
@@ -63,10 +64,18 @@ def findings(console: Console, rows: Sequence[Json], lang: Lang) -> None:
 
 
 def conditions(console: Console, rows: Sequence[Json], lang: Lang) -> None:
+    """One line each. What a duty family lacks is told by its findings, so there only the meaning
+    of the reason stands; what the operator itself saw (pods, policy) stands in its message."""
     for row in rows:
         sign, style = CHECKS.get(str(row.get("status")), ("?", "yellow"))
         label = Styled(f"{sign} {row.get('type', ''):<24} {row.get('reason', ''):<24} ", style)
-        console.print(label.append(_half(str(row.get("message", "")), lang), style="default"))
+        console.print(label.append(_told(row, lang), style="default"))
+
+
+def _told(row: Json, lang: Lang) -> str:
+    if row.get("type") in FAMILIES and row.get("reason") in iter(Reason):
+        return MEANINGS[Reason(str(row["reason"]))].in_(lang)
+    return _half(str(row.get("message", "")), lang)
 
 
 def problems(console: Console, faults: Iterable[Problem], lang: Lang) -> None:
