@@ -7,11 +7,12 @@ the start: a rule that cannot be read must not silently judge nothing.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from string import Formatter
+from typing import Any, Final, TypeAlias
 
 import jsonschema_rs
 import yaml
@@ -20,10 +21,12 @@ from genaiservice.api.jsontree import Json
 from genaiservice.rules.compile import CompiledRequirement, SchemaCompiler, compile_requirement
 from genaiservice.rules.requirement import requirement_of
 from genaiservice.rules.vocabulary import VOCABULARY
+from genaiservice.rules.wording import PLACEHOLDERS
 
 VERSION: Final = "2026.11.0"
 
-Files = Mapping[str, bytes]
+Files: TypeAlias = Mapping[str, bytes]
+_SHARED: Final = ("_schema.yaml", "_definitions.yaml", "_complete.yaml")
 
 
 class CatalogueError(ValueError):
@@ -62,49 +65,80 @@ def load_catalogue() -> Catalogue:
 
 def catalogue_of(files: Files) -> Catalogue:
     """The catalogue in `files` (name -> content); raises CatalogueError with every fault."""
-    trees = {name: parse_yaml(content) for name, content in files.items()}
+    trees = {name: parse_yaml(name, content) for name, content in files.items()}
+    absent = [name for name in _SHARED if name not in trees]
+    if absent:
+        raise CatalogueError(f"the rule pack lacks {', '.join(absent)}")
     meta = jsonschema_rs.Draft202012Validator(trees["_schema.yaml"])
-    definitions = trees["_definitions.yaml"]
     names = sorted((name for name in trees if not name.startswith("_")), key=_order)
     faults = [fault for name in names for fault in _faults(name, trees[name], meta)]
     if faults:
         raise CatalogueError("\n".join(faults))
-    try:
-        compiler = SchemaCompiler(definitions)
-        requirements = tuple(
-            compile_requirement(requirement_of(trees[name]), compiler) for name in names
-        )
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        raise CatalogueError(f"the rule pack cannot be compiled: {error}") from error
+    compiler = SchemaCompiler(trees["_definitions.yaml"])
     return Catalogue(
         version=VERSION,
         digest=_digest(files),
-        requirements=requirements,
+        requirements=tuple(_compiled(name, trees[name], compiler) for name in names),
         complete=trees["_complete.yaml"],
-        definitions=definitions,
+        definitions=trees["_definitions.yaml"],
     )
 
 
-def parse_yaml(content: bytes) -> Any:
-    return yaml.load(content, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without timestamps
+def parse_yaml(name: str, content: bytes) -> Any:
+    try:
+        return yaml.load(content, Loader=_PlainLoader)  # noqa: S506 - safe, without timestamps
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"{name}: not YAML: {error}") from error
 
 
-def _faults(name: str, tree: Any, meta: jsonschema_rs.Draft202012Validator) -> Iterable[str]:
+def _compiled(name: str, tree: Json, compiler: SchemaCompiler) -> CompiledRequirement:
+    try:
+        return compile_requirement(requirement_of(tree), compiler)
+    except (ValueError, KeyError, TypeError, jsonschema_rs.ReferencingError) as error:
+        raise CatalogueError(f"{name}: cannot be compiled: {error}") from error
+
+
+def _faults(name: str, tree: Any, meta: jsonschema_rs.Draft202012Validator) -> Iterator[str]:
+    broken = False
     for error in meta.iter_errors(tree):
+        broken = True
         where = "/".join(str(part) for part in error.instance_path)
         yield f"{name}: {where or '(root)'}: {error.message}"
-    if not isinstance(tree, Mapping) or not isinstance(tree.get("requires"), list):
+    if broken:
         return
-    if f"{tree.get('id')}.yaml" != name:
+    if f"{tree['id']}.yaml" != name:
         yield f"{name}: id: the file must carry the name of its requirement"
+    yield from (f"{name}: remedy: {fault}" for fault in _unknown_words(tree["remedy"]))
+    judged = False
     for index, step in enumerate(tree["requires"]):
-        for check, arguments in (step.get("check") or {}).items():
-            word = VOCABULARY.get(check)
-            if word is None:
-                known = ", ".join(sorted(VOCABULARY))
-                yield f"{name}: requires/{index}/check: no check {check!r}; known: {known}"
-            elif not set(arguments) <= set(word.arguments):
-                yield f"{name}: requires/{index}/check: {check} takes {sorted(word.arguments)}"
+        judged = judged or "suspends" not in step
+        if judged and "suspends" in step:
+            yield f"{name}: requires/{index}: a step that suspends must stand before the others"
+        for fault in _step_faults(step):
+            yield f"{name}: requires/{index}: {fault}"
+
+
+def _step_faults(step: Json) -> Iterator[str]:
+    for check, arguments in step.get("check", {}).items():
+        word = VOCABULARY.get(check)
+        if word is None:
+            yield f"no check {check!r}; known: {', '.join(sorted(VOCABULARY))}"
+        elif not set(word.arguments) - word.may_lack <= set(arguments) <= set(word.arguments):
+            yield f"{check} takes {sorted(word.arguments)}, not {sorted(arguments)}"
+    for text in ("message", "remedy"):
+        yield from (f"{text}: {fault}" for fault in _unknown_words(step.get(text, {})))
+
+
+def _unknown_words(text: Mapping[str, str]) -> Iterator[str]:
+    """Placeholders that no message fills: they would fail when a person needs the message."""
+    for template in text.values():
+        try:
+            names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        except ValueError as error:
+            yield f"{error} in {template!r}"
+        else:
+            for unknown in sorted(names - PLACEHOLDERS):
+                yield f"{{{unknown}}} is none of {sorted(PLACEHOLDERS)}"
 
 
 def _order(name: str) -> tuple[bool, list[Any]]:

@@ -234,6 +234,7 @@ class Word:
     meaning: str
     arguments: Mapping[str, str]
     paths: tuple[str, ...] = ()
+    may_lack: frozenset[str] = frozenset()
 
 
 VOCABULARY: Final[dict[str, Word]] = {
@@ -263,12 +264,14 @@ VOCABULARY: Final[dict[str, Word]] = {
         meaning="the value equals one of the values at `fields` (items picked by `where`)",
         arguments={"fields": "array", "where": "object"},
         paths=("fields",),
+        may_lack=frozenset({"where"}),
     ),
     "containsValueOf": Word(
         build=_contains_value_of,
         meaning="the value contains one of the values at `fields`",
         arguments={"fields": "array", "where": "object"},
         paths=("fields",),
+        may_lack=frozenset({"where"}),
     ),
     "notBefore": Word(
         build=_not_before,

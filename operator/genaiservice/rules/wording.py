@@ -19,6 +19,9 @@ from genaiservice.rules.verdict import Level
 VALUE_LENGTH: Final = 60
 """Longest piece of a user's value that a message repeats."""
 
+PLACEHOLDERS: Final = frozenset({"field", "value", "expects", "source", "deadline"})
+"""What a message or remedy of a requirement file may name in braces."""
+
 PASSED: Final = {
     Level.FORMAT_CHECKED: Text(
         en="Declared, and its format and dates were checked (V1).",
