@@ -73,8 +73,9 @@ def conditions(console: Console, rows: Sequence[Json], lang: Lang) -> None:
 
 
 def _told(row: Json, lang: Lang) -> str:
-    if row.get("type") in FAMILIES and row.get("reason") in iter(Reason):
-        return MEANINGS[Reason(str(row["reason"]))].in_(lang)
+    reason = str(row.get("reason", ""))
+    if row.get("type") in FAMILIES and reason in set(Reason):
+        return MEANINGS[Reason(reason)].in_(lang)
     return _half(str(row.get("message", "")), lang)
 
 
