@@ -3,6 +3,7 @@
 
     ApiError
     ├── NotFound       404: the object is not there (any more)
+    │   └── Terminating  its namespace is being deleted, and all in it
     ├── Conflict       409: somebody else was faster; read again, decide again
     ├── Gone           410: the place in a paged list has expired; begin anew
     ├── Throttled      429: come again after `retry_after` seconds
@@ -28,6 +29,10 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
+    pass
+
+
+class Terminating(NotFound):
     pass
 
 
@@ -65,7 +70,15 @@ def from_answer(status: int, body: Any, retry_after: str | None) -> ApiError:
         return Throttled(message, retry_after_seconds=_seconds(retry_after, tree))
     if status >= 500:
         return Unreachable(message, status=status, reason=reason)
+    if _terminating(tree):
+        return Terminating(message, status=status, reason=reason)
     return _BY_STATUS.get(status, Refused)(message, status=status, reason=reason)
+
+
+def _terminating(tree: Mapping[str, Any]) -> bool:
+    details = tree.get("details")
+    causes = details.get("causes") if isinstance(details, Mapping) else None
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes or ())
 
 
 def _seconds(header: str | None, tree: Mapping[str, Any]) -> float | None:

@@ -8,6 +8,7 @@ from genaiservice.kube.errors import (
     Gone,
     NotFound,
     Refused,
+    Terminating,
     Throttled,
     Unreachable,
     from_answer,
@@ -39,6 +40,12 @@ def test_a_status_tells_what_the_caller_can_do(status: int, expected: type[ApiEr
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"message": None}])
 def test_an_answer_without_words_still_says_its_status(body: object) -> None:
     assert "502" in from_answer(502, body, None).message
+
+
+def test_a_namespace_on_its_way_out_is_no_refusal() -> None:
+    causes = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]
+    body = {"message": "unable to create new content", "details": {"causes": causes}}
+    assert type(from_answer(403, body, None)) is Terminating
 
 
 def test_a_long_message_is_cut_so_that_it_fits_a_condition() -> None:
