@@ -11,6 +11,7 @@ import pytest
 from hack.build import CannotBuild, programs
 from hack.cluster import ControlPlane, running
 from hack.collector import Collector, collecting
+from hack.install import grant_rights
 from tests.wait import eventually
 
 OPERATOR = ("genai-system", "genaiservice-operator")
@@ -57,19 +58,15 @@ def namespace(control_plane: ControlPlane, request: pytest.FixtureRequest) -> It
     control_plane.api.request("DELETE", path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator_kubeconfig(control_plane: ControlPlane) -> Path:
-    """For an operator under test: its own service account, for now with every right."""
+    """For an operator under test: its own service account, with the chart's rights and no others.
+
+    Anew for each module: who takes the chart away takes the account and its tokens along.
+    """
     namespace, name = OPERATOR
     path = control_plane.kubeconfig_of(namespace, name)
-    subject = f"--serviceaccount={namespace}:{name}"
-    control_plane.kubectl(
-        "create",
-        "clusterrolebinding",
-        "operator-under-test",
-        "--clusterrole=cluster-admin",
-        subject,
-    )
+    grant_rights(control_plane, namespace)
     return path
 
 

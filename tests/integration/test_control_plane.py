@@ -182,6 +182,22 @@ def test_the_audit_log_counts_the_writes_of_one_user(
     ]
 
 
+def test_the_operator_under_test_has_the_rights_of_the_chart_and_no_others(
+    operator_kubeconfig: Path,
+) -> None:
+    def may(verb: str, resource: str, subresource: str = "", group: str = "") -> bool:
+        attributes = {"verb": verb, "resource": resource, "subresource": subresource}
+        spec = {"resourceAttributes": {**attributes, "group": group, "namespace": "default"}}
+        reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = Access.of(operator_kubeconfig).request("POST", reviews, {"spec": spec})
+        return bool(answer["status"]["allowed"])
+
+    eventually(lambda: may("patch", "pods"))  # the API server has seen the binding
+    assert may("patch", "genaiservices", "status", group="compliance.genai.dev")
+    assert not may("delete", "pods")
+    assert not may("get", "secrets")
+
+
 def test_a_failing_command_raises_what_it_said(control_plane: ControlPlane) -> None:
     with pytest.raises(CommandFailed, match='pods "nobody" not found'):
         control_plane.kubectl("get", "pod", "nobody")
