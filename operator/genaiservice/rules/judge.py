@@ -57,7 +57,8 @@ def judge(catalogue: Catalogue, declaration: Json, facts: Json, today: date) -> 
 
 def _kill_switch(facts: Any) -> Suspension | None:
     # Art. 14: what is not clearly "off" stops; a switch that is misread must not stay open.
-    if lookup(facts, "guard", "killSwitch") in (None, False):
+    switch = lookup(facts, "guard", "killSwitch")
+    if switch is None or switch is False:
         return None
     return Suspension(
         finding="spec.guard.killSwitch", reason=Reason.KILL_SWITCH, message=KILL_SWITCH
