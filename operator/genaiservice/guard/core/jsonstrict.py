@@ -6,11 +6,13 @@ orjson reads (fast, strict UTF-8, last key wins); the standard library looks for
 """
 
 import json
+import re
 from typing import Any, Final
 
 import orjson
 
 DEPTH_LIMIT: Final = 64
+_APART: Final = re.compile(rb'"[ \t\r\n]+:')
 
 
 class NotJsonError(Exception):
@@ -32,9 +34,11 @@ def loads(data: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         deep = "recursion" in str(error)
         raise (TooDeepError if deep else NotJsonError) from None
-    if _deeper_than(tree, DEPTH_LIMIT):
-        raise TooDeepError
-    json.loads(data, object_pairs_hook=_unique)
+    keys = _keys(tree, DEPTH_LIMIT)
+    # Each key written shows as `":` unless blanks stand between. So without such blanks, as many
+    # marks as keys prove that none is there twice; otherwise the slow reader looks.
+    if data.count(b'":') != keys or _APART.search(data):
+        json.loads(data, object_pairs_hook=_unique)
     return tree
 
 
@@ -45,12 +49,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return tree
 
 
-def _deeper_than(tree: Any, limit: int) -> bool:
-    if not isinstance(tree, dict | list):
-        return False
-    if limit == 0:
-        return True
-    children = tree.values() if isinstance(tree, dict) else tree
-    return any(
-        _deeper_than(child, limit - 1) for child in children if isinstance(child, dict | list)
-    )
+def _keys(tree: Any, limit: int) -> int:
+    """How many keys `tree` has in all; raises `TooDeepError` below the limit."""
+    if not limit:
+        raise TooDeepError
+    if isinstance(tree, dict):
+        count = len(tree)
+        for child in tree.values():
+            if isinstance(child, dict | list):
+                count += _keys(child, limit - 1)
+        return count
+    if isinstance(tree, list):
+        return sum(_keys(child, limit - 1) for child in tree if isinstance(child, dict | list))
+    return 0
