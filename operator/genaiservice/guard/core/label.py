@@ -66,4 +66,5 @@ class Labeller:
             self._start = start
             return ""
         self.applied = self.settled = True
-        return start if words.startswith(self._text) else self._text + GAP + start
+        blanks = start[: len(start) - len(words)]
+        return start if words.startswith(self._text) else blanks + self._text + GAP + words

@@ -55,11 +55,14 @@ def _legacy(logprobs: dict[str, Any], text: str, clean: Callable[[str], bool]) -
         return False
     if "".join(tokens) != text:
         return False
-    numbers = (*(logprobs.get("token_logprobs") or []), *(logprobs.get("text_offset") or []))
+    columns = [logprobs.get(key) or [] for key in ("token_logprobs", "text_offset", "top_logprobs")]
+    if not all(isinstance(column, list) for column in columns):
+        return False
+    numbers = (*columns[0], *columns[1])
     if not all(number is None or isinstance(number, int | float) for number in numbers):
         return False
     return all(
         alternative is None
         or (isinstance(alternative, dict) and all(clean(token) for token in alternative))
-        for alternative in logprobs.get("top_logprobs") or []
+        for alternative in columns[2]
     )
