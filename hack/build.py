@@ -38,6 +38,12 @@ NEEDED = (
 )
 """What tests and demo start; a folder in KUBEBUILDER_ASSETS may hold any of them."""
 
+OLDEST_GO = 21
+"""Go 1.21 is the first that fetches the release which go.mod names."""
+CURE = (
+    "Put Go 1.21 or newer on the PATH (Debian 12 itself has 1.19: take it from go.dev or from "
+    "bookworm-backports), or name a folder of ready programs in KUBEBUILDER_ASSETS."
+)
 REPORT_SECONDS = 5.0
 UNUSED_DAYS = 30
 
@@ -97,6 +103,9 @@ def mixed(given: Path, ours: Path) -> Path:
     name = "with-" + hashlib.sha256(str(given).encode()).hexdigest()[:12]
     target = ours.parent / name
     with locked(cache() / "build.lock"):
+        for stale in ours.parent.glob("with-*"):
+            if not all(link.exists() for link in stale.iterdir()):  # that folder is gone
+                shutil.rmtree(stale)
         fresh = Path(tempfile.mkdtemp(dir=ours.parent))
         for program in NEEDED:
             source = given if (given / program).exists() else ours
@@ -107,18 +116,24 @@ def mixed(given: Path, ours: Path) -> Path:
 
 
 def go_version() -> str:
+    """Of the toolchain that will compile: Go fetches a newer one than itself when go.mod asks."""
     try:
         said = subprocess.run(
-            ["go", "version"], capture_output=True, text=True, check=True, env=go_environment()
+            ["go", "version"],
+            cwd=CONTROL_PLANE,
+            env=go_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         raise CannotBuild(
-            "The control plane is built with Go, and there is no `go` on the PATH. Install Go "
-            "(1.21 or newer fetches the release that hack/control-plane/go.mod names), or name a "
-            "folder of ready programs in KUBEBUILDER_ASSETS."
+            f"The control plane is built with Go, and there is none here. {CURE}"
         ) from None
-    except subprocess.CalledProcessError as failure:
-        raise CannotBuild(f"`go version` failed: {failure.stderr.strip()}") from None
+    found = re.search(r"go1\.(\d+)\S*", said.stdout)
+    if said.returncode or not found or int(found[1]) < OLDEST_GO:
+        what = said.stderr.strip() or said.stdout.strip()
+        raise CannotBuild(f"This Go cannot build the control plane ({what}). {CURE}")
     return said.stdout.strip()
 
 

@@ -33,6 +33,7 @@ def existing_programs() -> Path | None:
 
 
 def go_environment() -> dict[str, str]:
-    # Without cgo the build needs no C compiler; one toolchain, the installed one or a newer one
-    # that go.mod asks for, is Go's own affair.
-    return {**environment(), "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    # No cgo: no C compiler is needed. GOTOOLCHAIN: some distributions turn off that Go fetches
+    # the release which go.mod names. GOFLAGS: nobody's own flags change what is built.
+    fixed = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    return {"GOTOOLCHAIN": "auto", **environment(), **fixed}

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from hack.access import Access, Refused
-from hack.build import programs
+from hack.build import NEEDED, CannotBuild, built, programs
 from hack.cluster import CommandFailed, ControlPlane, condition, running
 from hack.collector import Collector
 from tests.wait import eventually
@@ -217,6 +217,48 @@ def test_helm_is_the_release_that_the_module_names(control_plane: ControlPlane) 
     assert control_plane.helm("version", "--template", "{{.Version}}") == "v4.3.1"
 
 
+def test_existing_programs_are_used_first_and_completed_with_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = built()
+    (tmp_path / "etcd").symlink_to(ours / "etcd")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    folder = programs()
+    assert (folder / "etcd").readlink() == tmp_path / "etcd"
+    assert (folder / "helm").readlink() == ours / "helm"
+    assert all((folder / name).exists() for name in NEEDED)
+    assert programs() == folder
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        pytest.param({"PATH": "/nowhere"}, "there is none here. Put Go 1.21", id="no Go"),
+        pytest.param(
+            {"KUBEBUILDER_ASSETS": "/nowhere"}, "/nowhere, which is no folder", id="no folder"
+        ),
+    ],
+)
+def test_what_hinders_the_build_is_said_with_its_cure(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CannotBuild, match=said):
+        programs()
+
+
+def test_a_go_that_cannot_fetch_a_newer_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "go"
+    old.write_text("#!/bin/sh\necho go version go1.19.8 linux/amd64\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(CannotBuild, match=r"\(go version go1.19.8 linux/amd64\). Put Go 1.21"):
+        programs()
+
+
 def test_nothing_is_left_after_the_end() -> None:
     with running(programs()) as plane:
         api, data = plane.api, plane.data
@@ -231,7 +273,7 @@ def test_nothing_is_left_after_the_end() -> None:
 def test_nothing_runs_on_when_the_owner_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time\n"
-        "from hack.build import programs\n"
+        "from hack.build import NEEDED, CannotBuild, built, programs\n"
         "from hack.cluster import running\n"
         "with running(programs()) as plane:\n"
         "    print(plane.data, flush=True)\n"
