@@ -81,8 +81,7 @@ def _children(situation: Situation) -> tuple[MutableJson, ...]:
     children: list[MutableJson] = []
     if situation.policy.ready and situation.config:
         data = guard_spec.config_map_data(situation.config, situation.policy.encoded)
-        if guard_spec.too_large(situation.config, situation.policy.packed) is None:
-            children.append(desired.config_map(observed, data))
+        children.append(desired.config_map(observed, data))
     if situation.effect.admits:
         content = admitted.excerpt(observed.service["spec"])
         children.append(admitted.admit(observed, desired.metadata(observed, ""), content))

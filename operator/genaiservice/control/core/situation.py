@@ -8,26 +8,16 @@ configured, pods that another service claims), and the rollout table says which 
 from dataclasses import dataclass
 from datetime import datetime
 
-from genaiservice.api import names
-from genaiservice.api.conditions import Reason
 from genaiservice.api.declared import Mode, json_object, workload
 from genaiservice.api.jsontree import Json, MutableJson, lookup
-from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.control.core import admitted, guard_spec, rollout
-from genaiservice.control.core.observed import Observed, claims
+from genaiservice.control.core.blockers import Blocker, guard_file, what_blocks
+from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.pods import Pod, classify
 from genaiservice.control.core.policy import Resolved, resolve
 from genaiservice.control.core.rollout import Effect, Input, State
 from genaiservice.control.core.steps import PlanSettings
 from genaiservice.rules.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocker:
-    """Why the gate stays closed, beside the findings of the verdict."""
-
-    reason: Reason
-    problem: Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +59,9 @@ def assess(
     observed: Observed, verdict: Verdict, now: datetime, settings: PlanSettings
 ) -> Situation:
     policy = resolve(observed)
-    declared = json_object(observed.service.get("spec"))
-    proposal = admitted.excerpt(declared)
-    blockers = (*_blockers(observed, policy), *_config_blockers(observed, proposal, policy))
+    proposal = admitted.excerpt(json_object(observed.service.get("spec")))
+    proposed = guard_file(observed, admitted.effective(observed, proposal), policy)
+    blockers = what_blocks(observed, policy, proposed)
     record = admitted.record_of(observed)
     known = admitted.remembered(observed) or (
         admitted.revision_of(record["data"]) if record else ""
@@ -79,8 +69,10 @@ def assess(
     state = rollout.after(_before(observed, bool(known)), _input(verdict, blockers))
     runs_admitted = bool(known) and state is not State.ALLOWED
     unrecorded = runs_admitted and record is None
-    content = record["data"] if runs_admitted and record else proposal
+    keeps = record is not None and runs_admitted and record["data"] != proposal
+    content = record["data"] if record is not None and keeps else proposal
     spec = admitted.effective(observed, content)
+    config = guard_file(observed, spec, policy) if keeps else proposed
     container = guard_spec.container(spec, settings.guard_image, settings.guard_pull_policy)
     return Situation(
         observed=observed,
@@ -93,7 +85,7 @@ def assess(
         spec=spec,
         revision=admitted.revision_of(proposal) if state is State.ALLOWED else known,
         unrecorded=unrecorded,
-        config=_config(observed, spec),
+        config="" if config.problems else config.text,
         guard_container=container,
         pods=classify(observed.pods, container, observed.name),
         suspended_since=_suspended_since(observed, verdict, now),
@@ -133,65 +125,3 @@ def parse_time(value: object) -> datetime | None:
     except ValueError:
         return None
     return point if point.tzinfo is not None else None
-
-
-def _blockers(observed: Observed, policy: Resolved) -> tuple[Blocker, ...]:
-    found = [Blocker(reason=policy.reason, problem=one) for one in policy.problems]
-    foreign = sorted(claims(observed.service) - {observed.name})
-    found += [
-        Blocker(reason=Reason.CLAIM_CONFLICT, problem=_foreign_label(name, observed))
-        for name in foreign
-    ]
-    if workload(observed.service.get("spec")).mode is Mode.NONE:
-        found.append(Blocker(reason=Reason.REQUIREMENTS_NOT_MET, problem=_no_workload()))
-    return tuple(found)
-
-
-def _config_blockers(observed: Observed, proposal: Json, policy: Resolved) -> tuple[Blocker, ...]:
-    spec = admitted.effective(observed, proposal)
-    try:
-        tree = guard_spec.config_tree(observed.namespace, observed.name, spec)
-    except ProblemError as error:
-        return tuple(Blocker(reason=Reason.POLICY_INVALID, problem=one) for one in error.problems)
-    large = guard_spec.too_large(guard_spec.config_text(tree), policy.packed)
-    return (Blocker(reason=Reason.POLICY_INVALID, problem=large),) if large else ()
-
-
-def _config(observed: Observed, spec: Json) -> str:
-    try:
-        tree = guard_spec.config_tree(observed.namespace, observed.name, spec)
-    except ProblemError:
-        return ""  # told by `_config_blockers`
-    return guard_spec.config_text(tree)
-
-
-def _foreign_label(name: str, observed: Observed) -> Problem:
-    exists = any(lookup(one, "metadata", "name") == name for one in observed.rivals)
-    return Problem(
-        where=f"spec.workload.managed.template.metadata.labels[{names.LABEL_SERVICE}]",
-        what=Text(
-            en=f"names {name}, while this service is {observed.name}",
-            zh=f"填写了 {name}，而本服务是 {observed.name}",
-        ),
-        why=Text(
-            en=f"GenAIService/{name} claims the same pods" if exists
-            else f"no GenAIService {name} exists in this namespace",
-            zh=f"GenAIService/{name} 也认领了这些 Pod" if exists
-            else f"该命名空间中没有 GenAIService {name}",
-        ),
-        next=Text(
-            en="remove the label from the template; the operator sets it",
-            zh="请从模板中删除该标签；本软件会自动设置",
-        ),
-    )  # fmt: skip
-
-
-def _no_workload() -> Problem:
-    return Problem(
-        where="spec.workload",
-        what=Text(
-            en="has neither or both of managed and adopt", zh="managed 与 adopt 须且只能填写一项"
-        ),
-        why=Text(en="nothing can be run", zh="无法运行任何工作负载"),
-        next=Text(en="write exactly one of the two", zh="请只填写其中一项"),
-    )

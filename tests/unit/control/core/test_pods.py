@@ -50,9 +50,7 @@ IMPOSTOR = {
             id="ends before the model starts",
         ),
         pytest.param(pod(of="other"), Guarding.UNGUARDED, id="configuration of another service"),
-        pytest.param(
-            pod(spec=IMPOSTOR), Guarding.UNGUARDED, id="port named like the guard's"
-        ),
+        pytest.param(pod(spec=IMPOSTOR), Guarding.UNGUARDED, id="port named like the guard's"),
     ],
 )
 def test_a_pod_is_guarded_by_the_very_guard_of_its_profile(
