@@ -33,7 +33,7 @@ test-integration: programs ## The tests on the real control plane
 	$(PY) -m pytest -m integration $(ARGS)
 
 demo: setup ## The main job, told step by step on a real API server
-	@$(PY) -m hack.demo
+	@$(PY) -m hack.demo $(ARGS)
 
 up: programs ## Control plane and operator in the background; kubeconfig in .run/
 	@$(PY) -m hack.up up
@@ -50,11 +50,14 @@ verify: setup ## Format, lint, types, import arrows, generated files
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m hack.generate --check
+	$(PY) -m hack.chart --check
 
 generate: setup ## Write the generated files anew
 	$(PY) -m hack.generate
+	$(PY) -m hack.chart
 
 chart: programs ## Check the Helm chart and pack it into dist/
+	$(PY) -m hack.chart
 	$$($(PY) -m hack.build)/helm lint charts/genaiservice-operator
 	$$($(PY) -m hack.build)/helm package charts/genaiservice-operator --destination dist
 

@@ -68,7 +68,7 @@ class Story:
         pods = until("the pods", lambda: self.stage.items("pods", PODS))
         self._show("get", "pods", "-l", PODS)
         self._describe(pods[0])
-        self._status(SERVICE)
+        self._show("get", "genaiservice", SERVICE)
 
     def completed(self) -> None:
         """3. Completed declarations lift the gate."""
@@ -89,7 +89,6 @@ class Story:
             until("Ready", lambda: self._condition(SERVICE, "Ready") == "True")
         self._show("get", "genaiservice", SERVICE)
         self._show("get", "pods", "-l", PODS)
-        self._status(SERVICE)
 
     def guarded(self, model: Model) -> PodGuard:
         """4. The guard of one of these pods serves."""

@@ -33,6 +33,9 @@ POLICY = {
 }  # fmt: skip
 
 
+SHOWN_LINES = 12
+
+
 def tell(narrator: Narrator) -> None:
     _verdict(narrator)
     _guard(narrator)
@@ -40,15 +43,19 @@ def tell(narrator: Narrator) -> None:
 
 def _verdict(narrator: Narrator) -> None:
     narrator.step("The verdict on a file, without a cluster", "离线核查清单文件（无需集群）")
-    example = ROOT / "examples" / "minimal-refused"
-    narrator.command("genaictl", "check", str(example.relative_to(ROOT)))
+    example = "examples/minimal-refused"
+    narrator.command("genaictl", "check", example)
     done = subprocess.run(
-        [sys.executable, "-m", "genaiservice.cli.main", "check", str(example),
+        [sys.executable, "-m", "genaiservice.cli.main", "check", example,
          "--lang", narrator.lang.value],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
     )  # fmt: skip
-    narrator.output(done.stdout + done.stderr)
-    narrator.fact(f"exit code {done.returncode}: refused", f"退出码 {done.returncode}：未获放行")
+    lines = (done.stdout + done.stderr).splitlines()
+    narrator.output("\n".join(lines[:SHOWN_LINES]))
+    narrator.fact(
+        f"exit code {done.returncode}: refused; {max(len(lines) - SHOWN_LINES, 0)} more lines",
+        f"退出码 {done.returncode}：未获放行；其余 {max(len(lines) - SHOWN_LINES, 0)} 行从略",
+    )
 
 
 def _guard(narrator: Narrator) -> None:
