@@ -675,17 +675,15 @@ def test_nobody_but_the_operator_changes_a_profile(
     refusal(lambda: api.patch(f"{profiles(namespace)}/chat", change))
 
 
-def test_nobody_but_the_operator_deletes_a_profile(
-    api: Access, control_plane: ControlPlane, namespace: str, write_profile: Callable[..., Json]
+def test_nobody_deletes_a_profile(
+    api: Access, namespace: str, write_profile: Callable[..., Json]
 ) -> None:
     write_profile()
-    path = f"{profiles(namespace)}/chat"
-    refusal(lambda: api.request("DELETE", path))
+    refusal(lambda: api.request("DELETE", f"{profiles(namespace)}/chat"))
     refusal(lambda: api.request("DELETE", profiles(namespace)))
-    operator(control_plane).request("DELETE", path)
 
 
-def test_a_profile_goes_with_its_owner(
+def test_a_profile_goes_with_its_owner_and_takes_the_right_to_start_along(
     api: Access, control_plane: ControlPlane, namespace: str, write_profile: Callable[..., Json]
 ) -> None:
     owner = api.request(
@@ -701,6 +699,12 @@ def test_a_profile_goes_with_its_owner(
     api.request("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/owner")
     eventually(lambda: not api.exists(path), within=30)
 
+    def closed() -> None:
+        message = refusal(lambda: create(api, namespace, pod("late")))
+        assert "genai-pod-claim" in message
+
+    eventually(closed)
+
 
 def test_a_profile_goes_with_its_namespace(api: Access, control_plane: ControlPlane) -> None:
     path = "/api/v1/namespaces/genai-short-lived"
@@ -708,16 +712,3 @@ def test_a_profile_goes_with_its_namespace(api: Access, control_plane: ControlPl
     operator(control_plane).request("POST", profiles("genai-short-lived"), profile("chat"))
     api.request("DELETE", path)
     eventually(lambda: not api.exists(path), within=30)
-
-
-def test_a_profile_that_goes_takes_the_right_to_start_pods_along(
-    api: Access, control_plane: ControlPlane, namespace: str, write_profile: Callable[..., Json]
-) -> None:
-    write_profile()
-    operator(control_plane).request("DELETE", f"{profiles(namespace)}/chat")
-
-    def closed() -> None:
-        message = refusal(lambda: create(api, namespace, pod("late")))
-        assert "genai-pod-claim" in message
-
-    eventually(closed)
