@@ -47,14 +47,14 @@ class Guard:
         *,
         wait: bool = True,
         moderation: dict[str, Any] | None = None,
+        timeouts: dict[str, float] | None = None,
         **config: Any,
     ) -> None:
         self.folder = folder
         self.port, self.admin_port = free_port(), free_port()
         self._wait = wait
-        timeouts = config.pop("upstream", {})
         self.config: dict[str, Any] = {
-            "upstream": {"url": upstream, **timeouts},
+            "upstream": {"url": upstream, **(timeouts or {})},
             "listen": {"host": "127.0.0.1", "port": self.port, "adminPort": self.admin_port},
             "policyFile": "policy.json",
             "directiveFile": "directive",
@@ -153,7 +153,7 @@ class Raw:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(10)
         self._socket.connect(("127.0.0.1", guard.port))
-        self.received = b""
+        self.received = bytearray()
 
     def __enter__(self) -> Self:
         return self
@@ -176,18 +176,20 @@ class Raw:
 
     def until(self, mark: bytes) -> bytes:
         """Everything received so far, once it holds `mark`."""
-        while mark not in self.received:
+        start = 0
+        while self.received.find(mark, start) < 0:
+            start = max(0, len(self.received) - len(mark))
             data = self._socket.recv(65536)
             if not data:
                 raise AssertionError(f"closed before {mark!r}: {self.received[-300:]!r}")
             self.received += data
-        return self.received
+        return bytes(self.received)
 
     def to_end(self) -> bytes:
         """Everything until the guard closes."""
         while data := self._socket.recv(65536):
             self.received += data
-        return self.received
+        return bytes(self.received)
 
 
 def chat(text: str = "你好", *, stream: bool = True, **more: Any) -> bytes:

@@ -124,8 +124,9 @@ class Process:
                 listener.close()
             for watch in watches:
                 watch.cancel()
-        await server.shutdown(FLUSH_SECONDS)
-        await admin.shutdown(FLUSH_SECONDS)
+        for web_server in (server, admin):
+            web_server.pre_shutdown()  # idle connections end now, not after the timeout
+            await web_server.shutdown(FLUSH_SECONDS)
         pool.close()
         self.decisions.note("stop")
         written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
