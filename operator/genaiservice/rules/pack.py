@@ -33,13 +33,18 @@ class CatalogueError(ValueError):
     """The rule pack itself is broken: our fault, never the user's."""
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML as JSON knows it: a day stays the text that the file shows."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the attribute that PyYAML reads
-        key: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+_SAFE = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+# YAML as JSON knows it: a day stays the text that the file shows.
+_PLAIN: Any = type(
+    "PlainLoader",
+    (_SAFE,),
+    {
+        "yaml_implicit_resolvers": {
+            key: [pair for pair in resolvers if pair[0] != "tag:yaml.org,2002:timestamp"]
+            for key, resolvers in _SAFE.yaml_implicit_resolvers.items()
+        }
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,7 @@ def catalogue_of(files: Files) -> Catalogue:
 
 def parse_yaml(name: str, content: bytes) -> Any:
     try:
-        return yaml.load(content, Loader=_PlainLoader)  # noqa: S506 - safe, without timestamps
+        return yaml.load(content, Loader=_PLAIN)  # noqa: S506 - safe, without timestamps
     except yaml.YAMLError as error:
         raise CatalogueError(f"{name}: not YAML: {error}") from error
 

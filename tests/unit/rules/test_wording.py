@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rules say to people: two languages, and no claim that software cannot make.
+
+We see declarations, forms and dates. No text may say that a service complies with the law, that we
+approve it, or that a number or document is genuine or false.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from genaiservice.api.problem import Text
+from genaiservice.rules import wording
+from genaiservice.rules.vocabulary import VOCABULARY
+from tests.unit.rules.build import RULES
+
+CLAIMS = re.compile(
+    r"\b(compliant|complies|complying|in compliance|compliance with|lawful|legal(?!Name|Text)"
+    r"|genuine|authentic\w*|fake|forged|false filing|verified|certif\w+|guarantee\w*"
+    r"|we approve|approved by (us|the operator)|is valid)\b"
+    r"|合规(?!负责人)|符合(法律|法规|规定|办法|要求)|合法|真实|真伪|伪造|虚假|假冒|已验证|验证通过|认证通过"
+    r"|本软件(批准|认可)|保证",
+    re.IGNORECASE,
+)
+
+
+def texts() -> Iterator[tuple[str, Text]]:
+    for rule, compiled in RULES.items():
+        requirement = compiled.requirement
+        yield f"{rule} title", requirement.title
+        yield f"{rule} source", requirement.source
+        yield f"{rule} remedy", requirement.remedy
+        for index, step in enumerate(requirement.requires):
+            for name in ("expects", "message", "remedy", "suspends"):
+                text = getattr(step, name)
+                if text is not None:
+                    yield f"{rule} step {index} {name}", text
+    for reason, template in wording.TEMPLATES.items():
+        yield f"template {reason}", template
+    for level, passed in wording.PASSED.items():
+        yield f"passed {level}", passed
+    for name in ("NOT_APPLICABLE", "KILL_SWITCH", "CALENDAR_REMEDY", "NOT_SHOWN"):
+        yield name, getattr(wording, name)
+
+
+TEXTS = [pytest.param(text, id=name) for name, text in texts()]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_claims_what_software_cannot_know(text: Text) -> None:
+    for said in (text.en, text.zh):
+        plain = said.replace("spec.compliance", "")
+        assert not CLAIMS.search(plain), said
+
+
+@pytest.mark.parametrize(
+    "claim", ["The service is compliant.", "备案已通过验证通过", "A genuine filing", "该服务合规"]
+)
+def test_the_search_for_claims_finds_them(claim: str) -> None:
+    assert CLAIMS.search(claim)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_chinese_text_is_not_the_english_one(text: Text) -> None:
+    prose = re.search(r"[A-Za-z]{4,} [a-z]{2,} ", text.en)
+    assert text.zh != text.en or prose is None
+    assert not re.search(r"\b(the|and|of|is|not)\b", re.sub(r"\{[^}]*\}", "", text.zh))
+
+
+def test_every_reason_that_a_step_can_give_has_words() -> None:
+    reasons = {step.reason for c in RULES.values() for step in c.requirement.requires}
+    assert reasons <= set(wording.TEMPLATES)
+
+
+def test_every_named_check_is_documented_and_used() -> None:
+    used = {
+        step.check.name
+        for compiled in RULES.values()
+        for step in compiled.requirement.requires
+        if step.check is not None
+    }
+    assert used == set(VOCABULARY)
+    assert all(word.meaning for word in VOCABULARY.values())
