@@ -48,6 +48,7 @@ verify: setup ## Format, lint, types, import arrows, generated files
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy -p hack
 	$(VENV)/bin/lint-imports
 	$(PY) -m hack.generate --check
 	$(PY) -m hack.chart --check
