@@ -8,6 +8,7 @@ and never a text, a header or a key; W3C context is passed on in either case.
 
 import logging
 import re
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 QUEUE_SPANS: Final = 2048
-EXPORT_SECONDS: Final = 10
+EXPORT_SECONDS: Final = 5
+CLOSE_SECONDS: Final = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ class SpanTracing:
     def __init__(self, config: GuardConfig, exporter: "SpanExporter", version: str) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+        self._exporter = exporter
         self._provider = _provider(config, version)
         self._provider.add_span_processor(
             BatchSpanProcessor(
@@ -191,8 +194,13 @@ class SpanTracing:
         span.end()
 
     def close(self) -> None:
-        """Sends what is queued; may block for some seconds, so call it on a thread."""
+        """Sends what is queued, for CLOSE_SECONDS at most; blocks, so call it on a thread."""
+        # The exporter waits longer and longer for a receiver that is down; this wakes it.
+        limit = threading.Timer(CLOSE_SECONDS, self._exporter.shutdown)
+        limit.daemon = True
+        limit.start()
         self._provider.shutdown()
+        limit.cancel()
 
 
 def tracing_for(config: GuardConfig, version: str) -> Tracing:
