@@ -10,7 +10,8 @@ import urllib.request
 from typing import Any
 
 from genaiservice.api import names
-from hack import operate
+from genaiservice.control.engine.clock import Clock, today
+from hack import operate, renewed
 from hack.cluster import CommandFailed, free_ports
 from hack.places import ROOT
 from hack.story import traces
@@ -210,9 +211,11 @@ class Story:
         self.narrator.console.print(traces.tree(traces.read(path), trace))
 
     def _apply(self, example: str) -> None:
-        folder = ROOT / "examples" / example
+        """As in the folder, but with the days that age kept up (`hack.renewed`)."""
         self.narrator.command("kubectl", "apply", "-f", f"examples/{example}")
-        self.narrator.output(self.stage.kubectl("apply", "-f", str(folder)))
+        manifests = renewed.documents(ROOT / "examples" / example, today(Clock().now()))
+        text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
+        self.narrator.output(self.stage.kubectl("apply", "-f", "-", input=text))
 
     def _run(self, *words: str) -> None:
         self.narrator.command("kubectl", *words)
