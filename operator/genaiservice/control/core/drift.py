@@ -6,7 +6,7 @@ for ever: it adds defaults, drops empty values, and writes quantities its own wa
 merges by a key may hold items of other managers; those an apply does not remove.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from genaiservice.control.core.quantity import amount
@@ -99,3 +99,51 @@ def _key(item: Any, keys: tuple[str, ...]) -> tuple[Any, ...]:
     if not isinstance(item, Mapping):
         return ()
     return tuple(item.get(key, "TCP" if key == "protocol" else None) for key in keys)
+
+
+NEVER_DEFAULTED: Final = frozenset(
+    {
+        "command",
+        "args",
+        "envFrom",
+        "lifecycle",
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "shareProcessNamespace",
+        "serviceAccountName",
+        "runtimeClassName",
+        "externalIPs",
+    }
+)
+"""Fields that decide what runs or who reaches it and that the API server never fills in itself."""
+
+
+def strangers(live: Any, wanted: Any, path: str = "") -> Iterator[str]:
+    """What somebody else put beside what we apply, each named by its path.
+
+    Server-side apply leaves such things in place, so they are told instead of repaired.
+    """
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        for field in sorted(NEVER_DEFAULTED & live.keys() - wanted.keys()):
+            if not _empty(live[field]):
+                yield f"{path}{field}"
+        for field, value in wanted.items():
+            yield from _strangers_in(live.get(field), value, field, path)
+
+
+def _strangers_in(live: Any, wanted: Any, field: str, path: str) -> Iterator[str]:
+    if not isinstance(wanted, list):
+        yield from strangers(live, wanted, f"{path}{field}.")
+        return
+    keys = _merge_keys(wanted, field)
+    if keys is None or not isinstance(live, list):
+        return
+    ours = {_key(item, keys): item for item in wanted}
+    for item in live:
+        key = _key(item, keys)
+        place = f"{path}{field}[{'/'.join(str(part) for part in key)}]"
+        if key not in ours:
+            yield place
+        else:
+            yield from strangers(item, ours[key], f"{place}.")

@@ -15,7 +15,8 @@ from genaiservice.api.directive import Directive, render
 from genaiservice.api.directive import Mode as DirectiveMode
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.control.core import admitted, desired, events, guard_spec, status
-from genaiservice.control.core.drift import differs
+from genaiservice.control.core.conditions import listed
+from genaiservice.control.core.drift import differs, strangers
 from genaiservice.control.core.observed import ApplyFailure, Observed
 from genaiservice.control.core.pods import Guarding, Pod, bare, settled
 from genaiservice.control.core.rollout import State
@@ -33,8 +34,8 @@ def plan(observed: Observed, verdict: Verdict, now: datetime, settings: PlanSett
     situation = assess(observed, verdict, now, settings)
     wanted = _children(situation)
     foreign = [one for one in wanted if _foreign(observed, one)]
-    if foreign and observed.failure is None:
-        situation = _with_failure(situation, foreign[0])
+    failure = observed.failure or next(_obstacles(observed, wanted), None)
+    situation = replace(situation, observed=replace(observed, failure=failure))
     written = status.service_status(situation)
     standing = observed.service.get("status")
     news = written if standing != written else None
@@ -105,15 +106,26 @@ def _foreign(observed: Observed, manifest: Json) -> bool:
     return live is not None and not observed.controls(live)
 
 
-def _with_failure(situation: Situation, manifest: Json) -> Situation:
-    """An object of somebody else stands where a child should: never taken over in silence."""
-    failure = ApplyFailure(
-        kind=manifest["kind"],
-        name=manifest["metadata"]["name"],
-        message="exists and is not controlled by this GenAIService; rename one of the two, or "
-        "delete the object",
-    )
-    return replace(situation, observed=replace(situation.observed, failure=failure))
+def _obstacles(observed: Observed, wanted: tuple[MutableJson, ...]) -> Iterator[ApplyFailure]:
+    """What the API server would let pass and we do not: taking over an object of somebody else,
+    and leaving what somebody added to one of ours."""
+    for manifest in wanted:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if _foreign(observed, manifest):
+            yield ApplyFailure(kind=kind, name=name, message=TAKEN)
+        elif kind in ("Deployment", "Service"):
+            added = sorted(strangers(observed.child(kind, name), manifest))
+            if added:
+                yield ApplyFailure(kind=kind, name=name, message=ADDED.format(listed(added)))
+
+
+TAKEN = (
+    "exists and is not controlled by this GenAIService; rename one of the two, or delete the object"
+)
+ADDED = (
+    "somebody added what was not admitted: {}; remove it there and write it into the GenAIService, "
+    "or delete the object: it is made anew"
+)
 
 
 def _missing(observed: Observed, manifest: Json) -> bool:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from genaiservice.api import names
 from genaiservice.api.conditions import ConditionType, Reason
-from genaiservice.api.jsontree import MutableJson, lookup
+from genaiservice.api.jsontree import MutableJson, lookup, merge_patch
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.plan import Plan, plan
 from genaiservice.rules.verdict import Verdict
@@ -13,6 +14,7 @@ from tests.build import (
     NOW,
     SETTINGS,
     condition,
+    message,
     observed,
     pod,
     policy,
@@ -306,6 +308,31 @@ def test_an_object_of_somebody_else_is_never_taken_over() -> None:
     assert made.delete == ()
     assert made.status is not None
     assert condition(made.status, ConditionType.READY) == ("False", Reason.APPLY_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("added", "named"),
+    [
+        pytest.param(
+            {"containers": [{"name": "model"}, {"name": "evil"}]},
+            "spec.template.spec.containers[evil]",
+            id="container",
+        ),
+        pytest.param({"hostNetwork": True}, "spec.template.spec.hostNetwork", id="host network"),
+    ],
+)
+def test_what_somebody_adds_to_a_running_deployment_is_named(
+    added: MutableJson, named: str
+) -> None:
+    running = settle(observed(), verdict())
+    live = running.children["Deployment"][0]
+    template = merge_patch(live["spec"]["template"], {"spec": added})
+    edited = {**live, "spec": {**live["spec"], "template": template}}
+    seen = replace(running, children={**running.children, "Deployment": (edited,)})
+    made = look(seen, verdict())
+    assert made.status is not None
+    assert condition(made.status, ConditionType.READY) == ("False", Reason.APPLY_FAILED)
+    assert named in message(made.status, ConditionType.READY)
 
 
 def test_a_template_that_claims_the_pods_of_another_service_is_refused() -> None:
