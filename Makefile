@@ -67,4 +67,5 @@ bench: programs ## Every number of benchmarks/, raw results kept
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
 
 clean: ## Remove what was made in this folder (not the cached programs)
+	@[ ! -x $(PY) ] || $(PY) -m hack.up down
 	rm -rf $(VENV) .run dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
