@@ -5,6 +5,7 @@ Rule: every string in a choice is text of the model and a stream of its own, kno
 except identifiers, and except logprobs and token numbers, which leave only with their text.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from genaiservice.api.jsontree import Json, MutableJson
 from genaiservice.guard.core.field import Field, Path, clean
 from genaiservice.guard.core.label import Labeller, LabelMode
+from genaiservice.guard.core.logprobs import SPELLED
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 
@@ -32,8 +34,8 @@ _TOP_KNOWN: Final = frozenset(
     {"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"}
     | {"choices", "usage", "obfuscation", "kv_transfer_params"}
 )
-SPELLED: Final = ("logprobs", "token_ids")
-"""Fields of a choice that spell its text again."""
+_ENDS: Final = ("finish_reason", "stop_reason")
+_WORD: Final = re.compile(r"[A-Za-z0-9_.:/@+\-]{0,256}")
 
 
 class BadAnswerError(Exception):
@@ -72,19 +74,18 @@ def texts(choice: dict[str, Any]) -> list[Text]:
 
 def _walk(holder: Any, key: Any, value: Any, path: Path, depth: int) -> Iterator[Text]:
     if isinstance(value, str):
-        if key not in _IDENTIFIERS:
+        if key not in _IDENTIFIERS or not is_word(value):
             yield Text(holder, key, path, value)
     elif not depth:
         raise BadAnswerError
     elif isinstance(value, dict):
         for name, child in value.items():
-            if name != "index":
+            if name != "index" or type(child) is not int:
                 yield from _walk(value, name, child, (*path, name), depth - 1)
     elif isinstance(value, list):
         for at, child in enumerate(value):
             index = child.get("index", at) if isinstance(child, dict) else at
-            if not isinstance(index, int) or not 0 <= index < INDEX_LIMIT:
-                raise BadAnswerError
+            check_index(index)
             yield from _walk(value, at, child, (*path, index), depth - 1)
 
 
@@ -149,12 +150,31 @@ def sole_text(tree: Json) -> Text | None:
 
 def check_words(policy: Policy, options: Options, tree: Json) -> None:
     """What is neither of the dialect nor a text of a choice must be free of hits by itself."""
-    words = [key for item in choices_of(tree) for key in foreign_keys(item)]
+    words: list[str] = []
+    for item in choices_of(tree):
+        words += foreign_keys(item)
+        for key in _ENDS:
+            if not isinstance(item.get(key), str | int | None):
+                raise BadAnswerError
+            words += strings(item.get(key))
+        check_index(item.get("index", 0))
     for key, value in tree.items():
         if key not in _TOP_KNOWN:
             words += strings({key: value})
-    if not all(clean(policy, options.output, word) for word in words):
+        elif key != "choices":
+            words += strings(value)
+    if not all(is_word(word) or clean(policy, options.output, word) for word in words):
         raise BadAnswerError
+
+
+def check_index(index: Any) -> None:
+    if type(index) is not int or not 0 <= index < INDEX_LIMIT:
+        raise BadAnswerError
+
+
+def is_word(value: str) -> bool:
+    """Whether a string is an identifier: random ones must not be taken for terms."""
+    return _WORD.fullmatch(value) is not None
 
 
 def strings(tree: Any) -> Iterator[str]:

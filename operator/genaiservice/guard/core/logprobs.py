@@ -7,7 +7,34 @@ other case the caller drops them (a list half right would be worse than none).
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
+
+from genaiservice.api.jsontree import MutableJson
+
+SPELLED: Final = ("logprobs", "token_ids")
+"""Fields of a choice that spell its text again."""
+
+
+def drop_unfaithful(
+    item: MutableJson, said: str, whole: bool, clean: Callable[[str], bool]
+) -> bool:
+    """Takes out of a choice what spells more than leaves of it; answers whether it did.
+
+    `whole` says that every text of the choice leaves as it came and none waits.
+    """
+    dropped = False
+    for key in SPELLED:
+        value = item.get(key)
+        if value is None:
+            continue
+        if key == "logprobs":
+            kept = whole and faithful(value, said, clean)
+        else:
+            kept = whole and isinstance(value, list) and all(type(one) is int for one in value)
+        if not kept:
+            item[key] = None
+            dropped = True
+    return dropped
 
 
 def faithful(logprobs: Any, text: str, clean: Callable[[str], bool]) -> bool:
@@ -33,6 +60,8 @@ def _honest(entry: Any) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
         return False
     if not entry.keys() <= {"token", "logprob", "bytes", "top_logprobs"}:
+        return False
+    if not isinstance(entry.get("logprob"), int | float | None):
         return False
     if entry.get("bytes") is not None and entry["bytes"] != list(entry["token"].encode()):
         return False

@@ -21,7 +21,7 @@ from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncov
 from genaiservice.guard.core.matcher import Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser
 
-CONTEXT_LIMIT: Final = 65_536
+CONTEXT_LIMIT: Final = 16_384
 """Most characters kept open: blanks without end inside a term must not fill the memory."""
 PLAIN_SIZE: Final = 64
 """Up to this many characters (a streamed chunk) the short path is the quicker one."""
@@ -116,6 +116,9 @@ class Screener:
         more = text.translate(self._table)
         if self._allowed is not None or self._sent:
             return self._advance(text, more)
+        if not more and 0 < len(self._context) < CONTEXT_LIMIT:
+            self._context += text  # blanks after an open prefix decide nothing
+            return ""
         # Nearly every chunk ends in here: nothing found, perhaps the end opens a term.
         whole = self._context + text
         normal = self._normal + more

@@ -16,11 +16,10 @@ from genaiservice.api.directive import Directive
 from genaiservice.api.jsontree import Json, MutableJson
 from genaiservice.guard.core import errors, jsonstrict, openai
 from genaiservice.guard.core.answer import (
-    INDEX_LIMIT,
-    SPELLED,
     BadAnswerError,
     Choice,
     Text,
+    check_index,
     check_words,
     choices_of,
     empty_choice,
@@ -42,7 +41,7 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import GAP, LabelMode
-from genaiservice.guard.core.logprobs import faithful
+from genaiservice.guard.core.logprobs import drop_unfaithful
 from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
@@ -222,8 +221,7 @@ class Stream:
         return True, altered
 
     def _state(self, index: Any) -> Choice:
-        if type(index) is not int or not 0 <= index < INDEX_LIMIT:
-            raise BadAnswerError
+        check_index(index)
         choice = self._choices.get(index)
         if choice is None:
             choice = Choice(self._policy, self._options, index, self._label)
@@ -252,19 +250,9 @@ class Stream:
         """Drops what spells the text again when that did not leave whole."""
         if self._options.output is not Screening.BLOCK:
             return False
-        dropped = False
-        for key in SPELLED:
-            value = item.get(key)
-            if value is None:
-                continue
-            said = "".join(text.original for text in found if is_visible(text.path))
-            kept = whole and choice.held == 0
-            if key == "logprobs":
-                kept = kept and faithful(value, said, self._is_clean)
-            if not kept:
-                item[key] = None
-                dropped = True
-        return dropped
+        said = "".join(text.original for text in found if is_visible(text.path))
+        whole = whole and choice.held == 0
+        return drop_unfaithful(item, said, whole, self._is_clean)
 
     def _is_clean(self, text: str) -> bool:
         return clean(self._policy, self._options.output, text)

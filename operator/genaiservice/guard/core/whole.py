@@ -5,12 +5,13 @@ Rule: an answer in which nothing changed leaves as the bytes it came in. A choic
 Block keeps nothing of the model's text: the reader has seen none of it yet.
 """
 
+from functools import partial
+
 import orjson
 
 from genaiservice.api.jsontree import MutableJson
 from genaiservice.guard.core import jsonstrict
 from genaiservice.guard.core.answer import (
-    SPELLED,
     BadAnswerError,
     Choice,
     check_words,
@@ -22,7 +23,7 @@ from genaiservice.guard.core.answer import (
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import LabelMode
-from genaiservice.guard.core.logprobs import faithful
+from genaiservice.guard.core.logprobs import drop_unfaithful
 from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
@@ -72,17 +73,9 @@ def _choice(
             return True
         text.put(choice.ended(text.path, out))
         altered = altered or text.altered
-    for key in SPELLED:
-        value = item.get(key)
-        if value is None or options.output is not Screening.BLOCK:
-            continue
-        kept = whole and (
-            key != "logprobs"
-            or faithful(value, said, lambda word: clean(policy, options.output, word))
-        )
-        if not kept:
-            item[key] = None
-            altered = True
+    if options.output is Screening.BLOCK:
+        is_clean = partial(clean, policy, options.output)
+        altered |= drop_unfaithful(item, said, whole, is_clean)
     return altered
 
 

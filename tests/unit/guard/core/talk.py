@@ -156,10 +156,11 @@ class Heard:
         self.error = tree.get("error") or self.error
         self.usage = tree.get("usage") or self.usage
         for choice in tree.get("choices", ()):
-            index = choice["index"]
+            index = choice.get("index", 0)
             for name, text in leaves(choice.get("delta") or choice.get("message") or {}):
                 self.texts[index, name] += text
-            self.texts[index, "text"] += choice.get("text") or ""
+            if isinstance(choice.get("text"), str):
+                self.texts[index, "text"] += choice["text"]
             if choice.get("finish_reason"):
                 assert index not in self.finish, "a choice ends once"
                 self.finish[index] = choice["finish_reason"]

@@ -134,7 +134,7 @@ def test_offsets_count_original_characters() -> None:
 def test_blanks_without_end_inside_a_term_are_no_way_to_fill_the_memory() -> None:
     machine = screener(["违禁"])
     machine.feed("违")
-    for _ in range(5):
+    for _ in range(4):
         machine.feed(" " * (CONTEXT_LIMIT // 4))
     with pytest.raises(ContextLimitError):
         machine.feed(" ")
