@@ -13,6 +13,7 @@ from typing import Any
 
 from genaiservice.api.conditions import Reason
 from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.problem import EMPTY
 from genaiservice.rules.compile import CompiledRequirement, CompiledStep
 from genaiservice.rules.pack import Catalogue
 from genaiservice.rules.paths import FieldPath, Filter, Place, Trail, Void, render
@@ -203,7 +204,7 @@ def _nothing_to_mend(
         field="",
         title=rule.title,
         message=passed(level) if holds else NOT_APPLICABLE,
-        remedy=rule.remedy,
+        remedy=EMPTY,
         owner=rule.owner,
         deadline=deadline,
     )

@@ -121,7 +121,7 @@ def _same_as(arguments: Json, compile_schema: CompileSchema) -> Check:
 
     def check(value: Any, subject: Subject) -> Answer:
         wanted = _plain(value)
-        return HOLDS if any(_plain(other) == wanted for other in others(subject)) else FAULT
+        return HOLDS if wanted in {_plain(other) for other in others(subject)} - {None} else FAULT
 
     return check
 
@@ -130,12 +130,9 @@ def _contains_value_of(arguments: Json, compile_schema: CompileSchema) -> Check:
     others = _selection(arguments, compile_schema)
 
     def check(value: Any, subject: Subject) -> Answer:
-        text = _plain(value)
-        found = (
-            isinstance(other, str) and isinstance(text, str) and normalise(other).upper() in text
-            for other in others(subject)
-        )
-        return HOLDS if any(found) else FAULT
+        text = _plain(value) or ""
+        found = any(part in text for other in others(subject) if (part := _plain(other)))
+        return HOLDS if found else FAULT
 
     return check
 
@@ -207,8 +204,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _plain(value: Any) -> Any:
-    return normalise(value).upper() if isinstance(value, str) else value
+def _plain(value: Any) -> str | None:
+    """A text in the form in which names and numbers are compared; nothing else is compared."""
+    return normalise(value).upper() if isinstance(value, str) else None
 
 
 def _selection(

@@ -8,6 +8,7 @@ import pytest
 
 from genaiservice.api.conditions import Reason
 from genaiservice.api.jsontree import merge_patch
+from genaiservice.api.problem import EMPTY
 from genaiservice.rules.cases import FACTS
 from genaiservice.rules.requirement import CASE_DAY
 from genaiservice.rules.verdict import Finding, Level, Result, Severity, Verdict
@@ -164,6 +165,12 @@ def test_a_value_in_a_message_is_short_and_printable(value: Any) -> None:
         assert text.isprintable()
 
 
+def test_a_finding_with_nothing_to_mend_has_no_remedy() -> None:
+    for found in judged(declaration()).findings:
+        assert found.remedy == EMPTY
+        assert found.field == ""
+
+
 def test_a_passing_finding_carries_the_first_day_it_may_end_on() -> None:
     assert finding(judged(declaration()), "IM-17-1").deadline == date(2027, 5, 31)
     assert finding(judged(declaration()), "IM-17-4").deadline == date(2027, 2, 8)
@@ -174,6 +181,24 @@ def test_days_at_the_end_of_the_calendar_are_judged() -> None:
     tree = declaration(securityAssessment__reassessBy="9999-12-31")
     assert finding(judged(tree, date.max), "IM-17-1").result is Result.PASS
     assert judged(tree, CASE_DAY).allowed
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [nested(5000), "\ud800", 10**4000, float("nan"), {1: 2}, (1, 2)])
+def test_values_that_break_naive_code_are_judged(value: Any) -> None:
+    for group in CATALOGUE.complete:
+        verdict = judged(declaration(**{group: value}))
+        assert len(verdict.findings) == len(CATALOGUE.requirements)
+    tree = declaration(provider__legalName=value, **{"filings[0]__subjectName": value})
+    assert finding(judged(tree), "IM-09-4").open
+    seen = {"service": {"name": value}, "workload": {"replicas": value}, "guard": value}
+    assert finding(judged(declaration(), facts=seen), "IM-17-4").open
 
 
 def test_the_verdict_names_its_rule_pack() -> None:

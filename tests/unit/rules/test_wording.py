@@ -44,14 +44,14 @@ def texts() -> Iterator[tuple[str, Text]]:
         yield name, getattr(wording, name)
 
 
-TEXTS = [pytest.param(text, id=name) for name, text in texts()]
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_no_text_claims_what_software_cannot_know(text: Text) -> None:
-    for said in (text.en, text.zh):
-        plain = said.replace("spec.compliance", "")
-        assert not CLAIMS.search(plain), said
+def test_no_text_claims_what_software_cannot_know() -> None:
+    claims = [
+        (name, said)
+        for name, text in texts()
+        for said in (text.en, text.zh)
+        if CLAIMS.search(said.replace("spec.compliance", ""))
+    ]
+    assert not claims
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,14 @@ def test_the_search_for_claims_finds_them(claim: str) -> None:
     assert CLAIMS.search(claim)
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_the_chinese_text_is_not_the_english_one(text: Text) -> None:
-    prose = re.search(r"[A-Za-z]{4,} [a-z]{2,} ", text.en)
-    assert text.zh != text.en or prose is None
-    assert not re.search(r"\b(the|and|of|is|not)\b", re.sub(r"\{[^}]*\}", "", text.zh))
+def test_the_chinese_texts_are_chinese() -> None:
+    english = re.compile(r"\b(the|and|of|is|not|or)\b")
+    left = [
+        (name, text.zh)
+        for name, text in texts()
+        if english.search(text.zh) or (text.zh == text.en and english.search(text.en))
+    ]
+    assert not left
 
 
 def test_every_reason_that_a_step_can_give_has_words() -> None:
