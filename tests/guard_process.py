@@ -73,10 +73,12 @@ class Guard:
             stdout=self._errors,
             stderr=self._errors,
         )
-        if self._wait:
-            eventually(lambda: self.admin("/readyz")[0] == 200, within=20)
-        else:
-            eventually(lambda: self.admin("/livez")[0] == 200, within=20)
+        path = "/readyz" if self._wait else "/livez"
+        try:
+            eventually(lambda: self.admin(path)[0] == 200, within=20)
+        except AssertionError as error:
+            self.__exit__(None, None, None)
+            raise AssertionError(f"the guard did not come up: {self.log()}") from error
         return self
 
     def __exit__(
