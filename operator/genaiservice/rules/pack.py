@@ -68,9 +68,7 @@ def load_catalogue() -> Catalogue:
     return catalogue_of(files)
 
 
-def catalogue_of(
-    files: Files, *, parse: Callable[[str, bytes], Any] | None = None
-) -> Catalogue:
+def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = None) -> Catalogue:
     """The catalogue in `files` (name -> content); raises CatalogueError with every fault.
 
     `parse` stands in for `parse_yaml` where the trees of these very files were kept.
