@@ -203,9 +203,19 @@ class Choice:
         "index",
         "refused",
         "spoke",
+        "structured",
     )
 
-    def __init__(self, policy: Policy, options: Options, index: int, label: LabelMode) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        options: Options,
+        index: int,
+        label: LabelMode,
+        *,
+        structured: bool = False,
+    ) -> None:
+        self.structured = structured
         self._policy = policy
         self._mode = options.output
         self._labeller = Labeller(label, options.label_text)
@@ -239,7 +249,9 @@ class Choice:
         if field is None:
             if len(self.fields) >= FIELDS_LIMIT:
                 raise BadAnswerError
-            field = self.fields[path] = Field(self._policy, self._mode, path)
+            escaped = path[-1] == "arguments" or (self.structured and is_visible(path))
+            field = Field(self._policy, self._mode, path, escaped=escaped)
+            self.fields[path] = field
         return field
 
     def shown(self, path: Path, released: str) -> str:

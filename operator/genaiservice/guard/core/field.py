@@ -12,6 +12,7 @@ from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.options import Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.screener import Hit, Screener
+from genaiservice.guard.core.unescape import Unescaper
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -19,17 +20,21 @@ Path: TypeAlias = tuple[str | int, ...]
 class Field:
     """`feed` and `flush` answer what may leave; `hits` what was found, emptied by its reader."""
 
-    __slots__ = ("_screener", "_watchers", "feed", "hits", "name", "path")
+    __slots__ = ("_escapes", "_screener", "_watchers", "feed", "hits", "name", "path")
 
     feed: Callable[[str], str]
 
-    def __init__(self, policy: Policy, mode: Screening, path: Path) -> None:
+    def __init__(
+        self, policy: Policy, mode: Screening, path: Path, *, escaped: bool = False
+    ) -> None:
+        """`escaped` says that the text is JSON itself, with escapes of its own."""
         self.path = path
         self.name = _name(path)
         self.hits: list[Hit] = []
         self._screener, self._watchers = _screeners(policy, mode, self.hits)
+        self._escapes = Unescaper() if escaped and mode is not Screening.OFF else None
         # Nearly every field has one screener: its method is the field's, without a layer.
-        plain = self._screener is not None and not self._watchers
+        plain = not self._watchers and self._escapes is None
         self.feed = self._screener.feed if plain and self._screener else self._feed
 
     @property
@@ -38,7 +43,9 @@ class Field:
 
     @property
     def held(self) -> int:
-        return self._screener.held if self._screener is not None else 0
+        if self._screener is None:
+            return 0
+        return self._screener.held + (self._escapes.held if self._escapes else 0)
 
     @property
     def seen(self) -> int:
@@ -46,14 +53,21 @@ class Field:
         return max((screener.seen for screener in screeners if screener), default=0)
 
     def _feed(self, text: str) -> str:
+        meant = text if self._escapes is None else self._escapes.feed(text)
         for watcher in self._watchers:
-            watcher.feed(text)
-        return text if self._screener is None else self._screener.feed(text)
+            watcher.feed(meant)
+        return text if self._screener is None else self._screener.feed(meant)
 
     def flush(self) -> str:
+        rest = "" if self._escapes is None else self._escapes.flush()
         for watcher in self._watchers:
+            watcher.feed(rest)
             watcher.flush()
-        return "" if self._screener is None else self._screener.flush()
+        if self._screener is None:
+            return ""
+        return (
+            self._screener.feed(rest) + self._screener.flush() if rest else self._screener.flush()
+        )
 
 
 def _screeners(

@@ -224,7 +224,13 @@ class Stream:
         check_index(index)
         choice = self._choices.get(index)
         if choice is None:
-            choice = Choice(self._policy, self._options, index, self._label)
+            choice = Choice(
+                self._policy,
+                self._options,
+                index,
+                self._label,
+                structured=self._request.structured,
+            )
             self._choices[index] = choice
         return choice
 

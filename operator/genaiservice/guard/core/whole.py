@@ -43,7 +43,8 @@ def screen(
     if label is not options.label:
         decisions.append(_unlabelled(policy, "structured_output", 0))
     for at, item in enumerate(choices_of(tree)):
-        choice = Choice(policy, options, item.get("index", at), label)
+        index = item.get("index", at)
+        choice = Choice(policy, options, index, label, structured=request.structured)
         altered |= _choice(policy, options, choice, item, decisions)
         if choice.blocked:
             _refuse(item, policy.refusal.in_(request.language), chat=request.chat)

@@ -169,6 +169,14 @@ BLOCKED_PROMPTS: dict[str, dict[str, Any]] = {
             }
         ]
     },
+    "arguments of an earlier call, escaped": {
+        "messages": [
+            {
+                "role": "assistant",
+                "function_call": {"name": "f", "arguments": '{"q":"\\u8fdd\\u7981\\u6837\\u672c"}'},
+            }
+        ]
+    },
     "an unknown field of a message": {
         "messages": [{"role": "user", "content": "好", "thought": {"deep": [TERM]}}]
     },

@@ -12,6 +12,7 @@ import pytest
 
 from genaiservice.guard.core.effects import CloseUpstream, Send
 from genaiservice.guard.core.exchange import Exchange
+from genaiservice.guard.core.unescape import unescape
 from tests.unit.guard.core.talk import (
     DONE,
     LATIN,
@@ -79,6 +80,12 @@ ROWS: dict[str, list[bytes]] = {
     "tool-call arguments, split": [
         tool("", name="search"),
         *(tool(part) for part in ('{"q": "违', "禁样", '本"}')),
+        chunk(finish_reason="tool_calls"),
+        DONE,
+    ],
+    "tool-call arguments with JSON escapes": [
+        tool("", name="search"),
+        *(tool(part) for part in ('{"q": "\\u8fd', "d\\u7981", "\\u6837\\u", '672c"}')),
         chunk(finish_reason="tool_calls"),
         DONE,
     ],
@@ -187,6 +194,7 @@ def leaked(heard: Heard) -> int:
     """
     seen = [heard.body.decode()]
     seen += (json.dumps(tree, ensure_ascii=False) for tree in heard.trees)
+    seen += (unescape(text) for text in heard.texts.values())
     seen += ("".join(char for char in text if char not in NOISE) for text in heard.texts.values())
     everything = "\n".join(seen).casefold()
     found = [0]
