@@ -7,6 +7,7 @@ next_change; what is not declared does not pass; and the fast evaluator agrees w
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from genaiservice.rules.numbers import FORMATS
 from genaiservice.rules.pack import load_catalogue
 from genaiservice.rules.paths import Void
 from genaiservice.rules.verdict import Result, Severity, Verdict
+from genaiservice.rules.whole import whole_schema
 
 CATALOGUE = load_catalogue()
 TODAY = date(2026, 11, 25)
@@ -180,6 +182,20 @@ def test_an_incomplete_declaration_never_opens_the_gate(left_out: set[str]) -> N
         assert (found.result, found.severity) == (Result.UNKNOWN, Severity.WARN)
 
 
+STEPWISE = replace(
+    CATALOGUE,
+    requirements=tuple(
+        replace(compiled, whole=lambda _: False) for compiled in CATALOGUE.requirements
+    ),
+)
+
+
+@laws
+@given(declarations, st.dates(date(2025, 1, 1), date(2029, 1, 1)))
+def test_the_short_way_over_whole_schemas_changes_no_verdict(declaration: Any, today: date) -> None:
+    assert judge(CATALOGUE, declaration, FACTS, today) == judge(STEPWISE, declaration, FACTS, today)
+
+
 # -- the oracle ----------------------------------------------------------------------------------
 
 CHECKER = FormatChecker(formats=())
@@ -201,6 +217,7 @@ STEP_SCHEMAS = []
 for compiled in CATALOGUE.requirements:
     rule = compiled.requirement
     CONDITIONS.append((compiled.applies, oracle(rule.applies_when)))
+    CONDITIONS.append((compiled.whole, oracle(whole_schema(rule.requires))))
     for step in compiled.steps:
         if step.when is not None:
             CONDITIONS.append((step.when, oracle(step.step.when)))

@@ -17,6 +17,7 @@ from genaiservice.rules.paths import FieldPath, Filter
 from genaiservice.rules.requirement import Requirement, Schema, Step
 from genaiservice.rules.verdict import Severity
 from genaiservice.rules.vocabulary import VOCABULARY, Check
+from genaiservice.rules.whole import whole_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,17 @@ class CompiledStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompiledRequirement:
-    """Equal only to itself, so that what was made of it can be remembered by it."""
+    """Equal only to itself, so that what was made of it can be remembered by it.
+
+    Where `whole` holds, of all steps only those with a named check can still fail: `named`.
+    """
 
     requirement: Requirement
     applies: Filter
     severity: tuple[tuple[Filter | None, Severity], ...]
     steps: tuple[CompiledStep, ...]
+    named: tuple[CompiledStep, ...]
+    whole: Filter
 
 
 class SchemaCompiler:
@@ -79,11 +85,14 @@ def _total(is_valid: Callable[[Any], bool]) -> Filter:
 
 
 def compile_requirement(requirement: Requirement, compiled: SchemaCompiler) -> CompiledRequirement:
+    steps = tuple(compile_step(step, compiled) for step in requirement.requires)
     return CompiledRequirement(
         requirement=requirement,
         applies=compiled(requirement.applies_when),
         severity=tuple((compiled.maybe(rule.when), rule.level) for rule in requirement.severity),
-        steps=tuple(compile_step(step, compiled) for step in requirement.requires),
+        steps=steps,
+        named=tuple(step for step in steps if step.check is not None),
+        whole=compiled(whole_schema(requirement.requires)),
     )
 
 

@@ -115,7 +115,8 @@ class _Inquiry:
         severity = self._severity()
         if not self.reading.meets(self.requirement.applies):
             return self._closed(Result.NOT_APPLICABLE, severity)
-        for step in self.requirement.steps:
+        whole = self.requirement.whole(self.subject.declaration)
+        for step in self.requirement.named if whole else self.requirement.steps:
             if step.when is not None and not self.reading.meets(step.when):
                 continue
             for trail, value in self.reading.places(step):

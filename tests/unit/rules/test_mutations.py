@@ -32,7 +32,8 @@ def noticed(mutant: CompiledRequirement) -> bool:
 
 def with_step(rule: str, index: int, *steps: CompiledStep) -> CompiledRequirement:
     compiled = RULES[rule]
-    return replace(compiled, steps=(*compiled.steps[:index], *steps, *compiled.steps[index + 1 :]))
+    changed = (*compiled.steps[:index], *steps, *compiled.steps[index + 1 :])
+    return replace(compiled, steps=changed, whole=lambda _: False)
 
 
 def opposite(step: CompiledStep) -> CompiledStep:
