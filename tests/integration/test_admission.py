@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from genaiservice.api import names
+from genaiservice.api.declared import Mode
+from genaiservice.control.core import guard_spec
 from hack.access import Access, Refused
 from hack.cluster import ControlPlane
 from tests.chart import (
@@ -20,6 +22,7 @@ from tests.chart import (
     pods,
     profile,
     profiles,
+    service,
     told,
     with_guard,
 )
@@ -712,3 +715,45 @@ def test_a_profile_goes_with_its_namespace(api: Access, control_plane: ControlPl
     operator(control_plane).request("POST", profiles("genai-short-lived"), profile("chat"))
     api.request("DELETE", path)
     eventually(lambda: not api.exists(path), within=30)
+
+
+# --- the guard as the operator really writes it
+
+
+@pytest.fixture
+def real(control_plane: ControlPlane, namespace: str) -> Json:
+    """The profile of the operator's own making, in the cluster and known to the policies."""
+    spec: Json = service("chat")["spec"]
+    container = guard_spec.container(spec, "guard:real", "IfNotPresent")
+    metadata = {"name": "chat", "namespace": namespace}
+    wanted = guard_spec.profile(metadata, "chat", Mode.ADOPTED, True, container)
+    operator(control_plane).request("POST", profiles(namespace), wanted)
+    eventually(lambda: _known(control_plane.api, namespace, wanted))
+    return wanted
+
+
+def test_the_api_server_fills_nothing_into_the_operators_guard(
+    api: Access, namespace: str, real: Json
+) -> None:
+    made = create(api, namespace, pod(automountServiceAccountToken=False))
+    assert made["spec"]["initContainers"][0] == real["spec"]["container"]
+    injected = {volume["name"]: volume for volume in made["spec"]["volumes"]}
+    assert [injected[volume["name"]] for volume in real["spec"]["volumes"]] == real["spec"][
+        "volumes"
+    ]
+
+
+def test_a_pod_that_carries_the_operators_guard_already_is_let_in(
+    api: Access, namespace: str, real: Json
+) -> None:
+    spec = real["spec"]
+    brought = pod(initContainers=[spec["container"]], volumes=spec["volumes"])
+    assert len(create(api, namespace, brought)["spec"]["initContainers"]) == 1
+
+
+def test_a_copy_of_an_admitted_pod_is_admitted_again(
+    api: Access, namespace: str, real: Json
+) -> None:
+    first = create(api, namespace, pod())
+    again = {**first, "metadata": {"name": "copy", "labels": first["metadata"]["labels"]}}
+    create(api, namespace, {key: again[key] for key in ("apiVersion", "kind", "metadata", "spec")})
