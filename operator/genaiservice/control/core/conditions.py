@@ -5,46 +5,19 @@ Each function says one condition from the situation; nothing else computes it. M
 "中文 | English", bounded, sorted, and hold no time and no counter that moves by itself.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from genaiservice.api.conditions import FAMILIES, MEANINGS, ConditionType, Reason
+from genaiservice.api.conditions import MEANINGS, ConditionType, Reason
 from genaiservice.api.declared import Mode, workload
 from genaiservice.api.jsontree import lookup
-from genaiservice.api.problem import Lang, Problem, Text
+from genaiservice.api.problem import Text
+from genaiservice.control.core.condition import Condition, Status, cut, listed, plain, told
+from genaiservice.control.core.families import families, rank
 from genaiservice.control.core.pods import bare, settled, tally, ways_past
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation
-from genaiservice.rules.verdict import Finding, Result, Severity
-
-NAMED: Final = 5
-"""How many pods, problems or requirements a message names; the rest is counted."""
-MESSAGE_CHARACTERS: Final = 1500
-"""Of each language."""
-
-
-class Status(StrEnum):
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    type: ConditionType
-    status: Status
-    reason: Reason
-    message: Text
-
-
-def bilingual(text: Text) -> str:
-    return f"{cut(text.zh, MESSAGE_CHARACTERS)} | {cut(text.en, MESSAGE_CHARACTERS)}"
-
-
-def cut(value: str, most: int) -> str:
-    return value if len(value) <= most else value[: most - 1] + "…"
+from genaiservice.rules.verdict import Finding, Owner, Suspension
 
 
 def all_conditions(situation: Situation) -> tuple[Condition, ...]:
@@ -59,82 +32,6 @@ def all_conditions(situation: Situation) -> tuple[Condition, ...]:
     )
 
 
-def families(findings: Sequence[Finding]) -> Iterable[Condition]:
-    for kind in FAMILIES:
-        yield _family(kind, [finding for finding in findings if finding.family is kind])
-
-
-_RANKS: Final[dict[tuple[Result, Severity], int]] = {
-    (Result.FAIL, Severity.BLOCK): 0,
-    (Result.UNKNOWN, Severity.BLOCK): 1,
-    (Result.FAIL, Severity.WARN): 2,
-    (Result.UNKNOWN, Severity.WARN): 3,
-    (Result.WAIVED, Severity.BLOCK): 4,
-    (Result.WAIVED, Severity.WARN): 4,
-    (Result.PASS, Severity.BLOCK): 5,
-    (Result.PASS, Severity.WARN): 5,
-    (Result.NOT_APPLICABLE, Severity.BLOCK): 6,
-    (Result.NOT_APPLICABLE, Severity.WARN): 6,
-}
-"""The smallest is the worst; the worst finding speaks for its family."""
-
-
-def rank(finding: Finding) -> int:
-    return _RANKS[finding.result, finding.severity]
-
-
-def _family(kind: ConditionType, findings: list[Finding]) -> Condition:
-    if not findings:
-        return _plain(kind, Status.TRUE, Reason.NOT_APPLICABLE)
-    order = sorted(findings, key=rank)
-    worst = order[0]
-    match rank(worst):
-        case 0:
-            status, reason = Status.FALSE, worst.reason
-        case 1:
-            status, reason = Status.UNKNOWN, worst.reason
-        case 2 | 3:
-            status, reason = Status.TRUE, Reason.WARNINGS_ONLY
-        case 4:
-            status, reason = Status.TRUE, Reason.WAIVED
-        case 5:
-            return _plain(kind, Status.TRUE, Reason.SATISFIED)
-        case _:
-            return _plain(kind, Status.TRUE, Reason.NOT_APPLICABLE)
-    others = [one for one in order[1:] if rank(one) < 5]
-    return Condition(type=kind, status=status, reason=reason, message=_story(worst, others))
-
-
-def _story(worst: Finding, others: Sequence[Finding]) -> Text:
-    """What the worst finding says and what to do, then the ids of the others."""
-    more_en = f" Also: {listed([one.id for one in others])}." if others else ""
-    more_zh = f" 另有：{listed([one.id for one in others])}。" if others else ""
-    return Text(
-        en=f"{worst.id}: {worst.message.en} {worst.remedy.en}{more_en}",
-        zh=f"{worst.id}：{worst.message.zh}{worst.remedy.zh}{more_zh}",
-    )
-
-
-def _plain(kind: ConditionType, status: Status, reason: Reason) -> Condition:
-    return Condition(type=kind, status=status, reason=reason, message=MEANINGS[reason])
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names and how many more there are."""
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} (+{len(names) - NAMED})"
-
-
-def told(problems: Sequence[Problem]) -> Text:
-    """Problems in full, as many as a message names."""
-    more = f" (+{len(problems) - NAMED})" if len(problems) > NAMED else ""
-    first = problems[:NAMED]
-    return Text(
-        en=" ".join(one.render(Lang.EN) for one in first) + more,
-        zh=" ".join(one.render(Lang.ZH) for one in first) + more,
-    )
-
-
 def policy_ready(situation: Situation) -> Condition:
     kind, policy = ConditionType.POLICY, situation.policy
     if not policy.ready:
@@ -146,7 +43,7 @@ def policy_ready(situation: Situation) -> Condition:
         return Condition(
             type=kind, status=Status.FALSE, reason=Reason.POLICY_INVALID, message=told(wrong)
         )
-    return _plain(kind, Status.TRUE, Reason.POLICY_LOADED)
+    return plain(kind, Status.TRUE, Reason.POLICY_LOADED)
 
 
 def guard_enforced(situation: Situation) -> Condition:
@@ -170,8 +67,8 @@ def guard_enforced(situation: Situation) -> Condition:
             message=_reachable(ways),
         )
     if not settled(situation.pods):
-        return _plain(kind, Status.UNKNOWN, Reason.NO_PODS)
-    return _plain(kind, Status.TRUE, Reason.ALL_GUARDED)
+        return plain(kind, Status.UNKNOWN, Reason.NO_PODS)
+    return plain(kind, Status.TRUE, Reason.ALL_GUARDED)
 
 
 def _conflict(situation: Situation) -> Text | None:
@@ -205,15 +102,24 @@ def rollout_allowed(situation: Situation) -> Condition:
     kind = ConditionType.ROLLOUT
     suspension = situation.verdict.suspension
     if suspension is not None:
-        return Condition(
-            type=kind, status=Status.FALSE, reason=suspension.reason, message=suspension.message
-        )
+        story = _suspended(suspension, situation.verdict.findings)
+        return Condition(type=kind, status=Status.FALSE, reason=suspension.reason, message=story)
     if situation.state is State.ALLOWED:
-        return _plain(kind, Status.TRUE, Reason.ALLOWED)
+        return plain(kind, Status.TRUE, Reason.ALLOWED)
     keeps = situation.state is State.KEEPS_ADMITTED
     reason = Reason.KEEPS_ADMITTED_REVISION if keeps else _closing_reason(situation)
     return Condition(
         type=kind, status=Status.FALSE, reason=reason, message=_what_blocks(situation, reason)
+    )
+
+
+def _suspended(suspension: Suspension, findings: Sequence[Finding]) -> Text:
+    """What the public is told, and beside it what the owner has to do."""
+    cause = next((one for one in findings if one.id == suspension.finding), None)
+    remedy = cause.remedy if cause is not None else MEANINGS[suspension.reason]
+    return Text(
+        en=f"{suspension.finding}: {suspension.message.en} {remedy.en}",
+        zh=f"{suspension.finding}：{suspension.message.zh}{remedy.zh}",
     )
 
 
@@ -224,13 +130,29 @@ def _closing_reason(situation: Situation) -> Reason:
 
 
 def _what_blocks(situation: Situation, reason: Reason) -> Text:
-    parts = [MEANINGS[reason]]
-    blocking = [one.id for one in sorted(situation.verdict.blocking, key=rank)]
-    if blocking:
-        parts.append(Text(en=f"Blocking: {listed(blocking)}.", zh=f"阻断项：{listed(blocking)}。"))
+    parts = [MEANINGS[reason], *_by_owner(situation.verdict.blocking)]
     if situation.blockers:
         parts.append(told([one.problem for one in situation.blockers]))
+    if situation.unrecorded:
+        parts.append(UNRECORDED.format(revision=situation.revision))
     return Text(en=" ".join(one.en for one in parts), zh=" ".join(one.zh for one in parts))
+
+
+UNRECORDED: Final = Text(
+    en="The record of revision {revision} is gone; what runs is left as it is.",
+    zh="版本 {revision} 的记录已丢失；正在运行的内容保持不变。",
+)
+
+
+def _by_owner(blocking: Sequence[Finding]) -> Iterator[Text]:
+    """Who has to act on what; `status.findings` says how."""
+    for owner in Owner:
+        ids = [one.id for one in sorted(blocking, key=rank) if one.owner is owner]
+        if ids:
+            yield Text(
+                en=f"To be solved by {owner.value}: {listed(ids)}.",
+                zh=f"须由 {owner.value} 解决：{listed(ids)}。",
+            )
 
 
 def ready(situation: Situation, guarded: Condition, allowed: Condition) -> Condition:
@@ -248,9 +170,9 @@ def ready(situation: Situation, guarded: Condition, allowed: Condition) -> Condi
             type=kind, status=Status.FALSE, reason=guarded.reason, message=guarded.message
         )
     if any(pod.ready for pod in settled(situation.pods)):
-        return _plain(kind, Status.TRUE, Reason.SERVING)
+        return plain(kind, Status.TRUE, Reason.SERVING)
     waiting = situation.mode is Mode.MANAGED or tally(situation.pods, situation.mode).total
-    return _plain(kind, Status.FALSE, Reason.PODS_STARTING if waiting else Reason.NO_PODS)
+    return plain(kind, Status.FALSE, Reason.PODS_STARTING if waiting else Reason.NO_PODS)
 
 
 def apply_failure(situation: Situation) -> Text | None:
@@ -258,6 +180,8 @@ def apply_failure(situation: Situation) -> Text | None:
     if failure is None:
         return None
     what = f"{failure.kind}/{failure.name}"
+    if failure.text is not None:
+        return Text(en=f"{what} {failure.text.en}", zh=f"{what} {failure.text.zh}")
     said = cut(failure.message, 600)
     meaning = MEANINGS[Reason.APPLY_FAILED]
     return Text(en=f"{what}: {said} ({meaning.en})", zh=f"{what}：{said}（{meaning.zh}）")

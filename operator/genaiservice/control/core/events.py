@@ -12,7 +12,7 @@ from genaiservice.api import names
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.declared import json_object, text
 from genaiservice.api.jsontree import Json, lookup
-from genaiservice.control.core.conditions import Status, cut, listed
+from genaiservice.control.core.condition import Status, cut, listed
 from genaiservice.control.core.steps import EventNote
 
 NORMAL: Final = "Normal"

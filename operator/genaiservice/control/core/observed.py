@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from genaiservice.api import names
 from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.problem import Text
 
 CHILD_KINDS = (
     "ControllerRevision",
@@ -31,6 +32,8 @@ class ApplyFailure:
     name: str
     message: str
     """The API server's own words; no volatile text (request ids, resource versions)."""
+    text: Text | None = None
+    """Our own words where it is not the server that objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,15 +10,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from genaiservice.api import names
-from genaiservice.api.declared import Mode, guard, json_object, workload
-from genaiservice.api.directive import Directive, render
-from genaiservice.api.directive import Mode as DirectiveMode
+from genaiservice.api.declared import Mode, guard, json_object
 from genaiservice.api.jsontree import Json, MutableJson, lookup
-from genaiservice.control.core import admitted, desired, events, guard_spec, status
-from genaiservice.control.core.conditions import listed
-from genaiservice.control.core.drift import differs, strangers
-from genaiservice.control.core.observed import ApplyFailure, Observed
-from genaiservice.control.core.pods import Guarding, Pod, bare, settled
+from genaiservice.control.core import (
+    admitted,
+    desired,
+    events,
+    guard_spec,
+    obstacles,
+    pod_steps,
+    status,
+)
+from genaiservice.control.core.drift import differs
+from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation, assess, parse_time
 from genaiservice.control.core.steps import EventNote, Plan, PlanSettings, PodPatch, PodRef, Ref
@@ -33,22 +37,21 @@ def plan(observed: Observed, verdict: Verdict, now: datetime, settings: PlanSett
         return Plan()  # owner references take the children along
     situation = assess(observed, verdict, now, settings)
     wanted = _children(situation)
-    foreign = [one for one in wanted if _foreign(observed, one)]
-    failure = observed.failure or next(_obstacles(observed, wanted), None)
+    failure = observed.failure or obstacles.first(observed, wanted)
     situation = replace(situation, observed=replace(observed, failure=failure))
     written = status.service_status(situation)
     standing = observed.service.get("status")
     news = written if standing != written else None
     return Plan(
-        close=tuple(_close(situation)),
+        close=tuple(pod_steps.close(situation)),
         profile=_profile(situation),
         status=news,
         policy_status=_policy_status(situation),
-        apply=tuple(one for one in wanted if one not in foreign and _missing(observed, one)),
-        stamp=tuple(_stamp(situation)),
+        apply=tuple(one for one in wanted if _missing(observed, one)),
+        stamp=tuple(pod_steps.stamp(situation)),
         delete=tuple(_delete(situation, wanted)),
-        lift=tuple(pod.ref for pod in situation.pods if _may_pass(situation, pod)),
-        evict=tuple(_evict(situation)),
+        lift=tuple(pod_steps.lift(situation)),
+        evict=tuple(pod_steps.evict(situation)),
         events=events.news(json_object(standing), written) if news else (),
         recheck_at=_recheck_at(situation),
     )
@@ -101,35 +104,10 @@ def _blueprint(situation: Situation) -> desired.Blueprint:
     )
 
 
-def _foreign(observed: Observed, manifest: Json) -> bool:
-    live = observed.child(manifest["kind"], manifest["metadata"]["name"])
-    return live is not None and not observed.controls(live)
-
-
-def _obstacles(observed: Observed, wanted: tuple[MutableJson, ...]) -> Iterator[ApplyFailure]:
-    """What the API server would let pass and we do not: taking over an object of somebody else,
-    and leaving what somebody added to one of ours."""
-    for manifest in wanted:
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
-        if _foreign(observed, manifest):
-            yield ApplyFailure(kind=kind, name=name, message=TAKEN)
-        elif kind in ("Deployment", "Service"):
-            added = sorted(strangers(observed.child(kind, name), manifest))
-            if added:
-                yield ApplyFailure(kind=kind, name=name, message=ADDED.format(listed(added)))
-
-
-TAKEN = (
-    "exists and is not controlled by this GenAIService; rename one of the two, or delete the object"
-)
-ADDED = (
-    "somebody added what was not admitted: {}; remove it there and write it into the GenAIService, "
-    "or delete the object: it is made anew"
-)
-
-
 def _missing(observed: Observed, manifest: Json) -> bool:
-    return differs(observed.child(manifest["kind"], manifest["metadata"]["name"]), manifest)
+    """Whether to apply it: it differs, and would not take over an object of somebody else."""
+    live = observed.child(manifest["kind"], manifest["metadata"]["name"])
+    return differs(live, manifest) and not obstacles.taken(observed, manifest)
 
 
 def _delete(situation: Situation, wanted: tuple[MutableJson, ...]) -> Iterator[Ref]:
@@ -169,81 +147,6 @@ def _ref(kind: str, child: Json) -> Ref:
         name=str(meta.get("name", "")),
         uid=str(meta.get("uid", "")),
     )
-
-
-def _directive(situation: Situation) -> str:
-    """What every guard of the service is told now; "" is Serve."""
-    suspension = situation.verdict.suspension
-    if suspension is None:
-        return ""
-    return render(
-        Directive(
-            mode=DirectiveMode.SUSPEND,
-            reason=suspension.reason.value,
-            message=suspension.message,
-        )
-    )
-
-
-def _close(situation: Situation) -> Iterator[PodPatch]:
-    """At once, to every pod that may still serve, leaving ones too."""
-    wanted = _directive(situation)
-    for pod in situation.pods if wanted else ():
-        if pod.annotation(names.ANNOTATION_DIRECTIVE) != wanted:
-            yield _annotate(pod, wanted, pod.annotation(names.ANNOTATION_POLICY) or "")
-
-
-def _stamp(situation: Situation) -> Iterator[PodPatch]:
-    """New terms make the kubelet refresh the volume; the end of a suspension opens the guard.
-
-    A gated pod has no kubelet yet, and a pod without guard nothing to refresh.
-    """
-    wanted = _directive(situation)
-    for pod in situation.pods:
-        policy = pod.annotation(names.ANNOTATION_POLICY) or ""
-        reached = pod.guarding is not Guarding.UNGUARDED and not pod.gated
-        stamped = situation.policy.hash if reached and _serves_policy(situation) else policy
-        reopened = not wanted and pod.annotation(names.ANNOTATION_DIRECTIVE)
-        if stamped != policy or reopened:
-            yield _annotate(pod, wanted, stamped)
-
-
-def _serves_policy(situation: Situation) -> bool:
-    return situation.policy.ready and bool(situation.config) and not situation.unrecorded
-
-
-def _annotate(pod: Pod, directive: str, policy: str) -> PodPatch:
-    return PodPatch(
-        pod=pod.ref,
-        annotations={names.ANNOTATION_DIRECTIVE: directive, names.ANNOTATION_POLICY: policy},
-    )
-
-
-def _may_pass(situation: Situation, pod: Pod) -> bool:
-    """Only the very guard of the profile goes through the gate."""
-    return (
-        situation.effect.open and pod.gated and not pod.leaving and pod.guarding is Guarding.GUARDED
-    )
-
-
-def _evict(situation: Situation) -> Iterator[PodRef]:
-    """Pods that their controller must make anew: gated ones with a former guard, which would wait
-    for ever; and, where the service asks for it, one unguarded pod at a time, so that the rest
-    serves on."""
-    here = settled(situation.pods)
-    if situation.effect.open:
-        yield from (
-            pod.ref
-            for pod in here
-            if pod.gated and pod.controlled and pod.guarding is Guarding.OUTDATED
-        )
-    asked = situation.mode is Mode.ADOPTED and workload(situation.spec).evict_unguarded
-    moving = len(here) != len(situation.pods) or any(
-        not pod.ready for pod in here if pod.guarding is Guarding.GUARDED and not pod.gated
-    )
-    if asked and not moving:
-        naked = [pod for pod in bare(situation.pods, situation.mode) if pod.controlled]
-        yield from (pod.ref for pod in naked[:1])
 
 
 def _grace_end(situation: Situation) -> datetime | None:

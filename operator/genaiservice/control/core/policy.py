@@ -21,9 +21,11 @@ from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.names import KIND_POLICY
 from genaiservice.api.policy_file import NORMALISATIONS, RISK_CLASSES, Action
 from genaiservice.api.problem import Problem, ProblemError, Text
-from genaiservice.api.terms import TermList, decode, parse_terms
+from genaiservice.api.terms import LIST_BYTES, TermList, decode, parse_terms
+from genaiservice.control.core import policy_problems
 from genaiservice.control.core.observed import Observed, policy_name
 
+TOTAL_BYTES = LIST_BYTES
 MASK = "＊"
 REFUSAL = Text(
     en="This request or answer was stopped by the content policy of the service.",
@@ -55,7 +57,8 @@ class Resolved:
 def resolve(observed: Observed) -> Resolved:
     """The policy that the service names, ready to use or with every problem."""
     if observed.policy is None:
-        return _missing_policy(policy_name(observed.service), observed.namespace)
+        missing = policy_problems.missing_policy(policy_name(observed.service), observed.namespace)
+        return Resolved(reason=Reason.POLICY_NOT_FOUND, problems=(missing,))
     inputs = _Inputs(
         key=_versions(observed.policy, observed.config_maps),
         policy=observed.policy,
@@ -93,7 +96,7 @@ def _resolve(inputs: _Inputs) -> Resolved:
     for index, source in enumerate(sources if isinstance(sources, list) else ()):
         _read_source(json_object(source), f"{where} spec.sources[{index}]", inputs, gathered)
     if not gathered.problems and not any(gathered.by_class.values()):
-        gathered.problems.append(_no_terms(where))
+        gathered.problems.append(policy_problems.no_terms(where))
     if not gathered.problems:
         tree = _tree(spec, text(lookup(inputs.policy, "metadata", "name")), gathered.by_class)
         gathered.problems.extend(policy_file.check(tree, where))
@@ -124,6 +127,8 @@ class _Terms:
         self.by_class: dict[str, set[str]] = {}
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        self.size = 0
+        """Bytes of all lists, so that a policy of many sources stays as bounded as one list."""
         self.missing = 0
         """How many of the problems are objects that do not exist."""
 
@@ -131,7 +136,7 @@ class _Terms:
 def _read_source(source: Json, where: str, inputs: _Inputs, gathered: _Terms) -> None:
     risk_class = source.get("riskClass")
     if risk_class not in RISK_CLASSES:
-        gathered.problems.append(_unknown_class(risk_class, where))
+        gathered.problems.append(policy_problems.unknown_class(risk_class, where))
         return
     listed = _listed(source, where, inputs, gathered)
     if listed is None:
@@ -149,23 +154,28 @@ def _listed(source: Json, where: str, inputs: _Inputs, gathered: _Terms) -> Term
     named = json_object(source.get("configMap"))
     name, key = text(named.get("name")), text(named.get("key"))
     if not name or not key:
-        gathered.problems.append(_no_source(where))
+        gathered.problems.append(policy_problems.no_source(where))
         return None
     config_map = inputs.config_maps.get(name)
     if config_map is None:
         gathered.missing += 1
-        gathered.problems.append(_missing_config_map(name, where))
+        gathered.problems.append(policy_problems.missing_config_map(name, where))
         return None
     place = f"ConfigMap/{name} {key}"
     data = _data(config_map, key)
     if data is None:
-        gathered.problems.append(_missing_key(name, key, config_map, where))
+        gathered.problems.append(policy_problems.missing_key(name, key, _keys(config_map), where))
         return None
     try:
-        return parse_terms(decode(data, text(named.get("encoding"), "plain")), place)
+        plain = decode(data, text(named.get("encoding"), "plain"))
     except ProblemError as error:
         gathered.problems.extend(replace(one, where=place) for one in error.problems)
         return None
+    gathered.size += len(plain)
+    if gathered.size > TOTAL_BYTES:
+        gathered.problems.append(policy_problems.too_much(place))
+        return None
+    return parse_terms(plain, place)
 
 
 def _data(config_map: Json, key: str) -> bytes | None:
@@ -180,6 +190,10 @@ def _data(config_map: Json, key: str) -> bytes | None:
         except binascii.Error:
             return None
     return None
+
+
+def _keys(config_map: Json) -> set[str]:
+    return {*json_object(config_map.get("data")), *json_object(config_map.get("binaryData"))}
 
 
 def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, Any]:
@@ -207,88 +221,3 @@ def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, 
 
 def _unique(values: Any) -> Iterator[Any]:
     yield from dict.fromkeys(str(value) for value in values) if isinstance(values, list) else ()
-
-
-def _missing_policy(name: str, namespace: str) -> Resolved:
-    where = f"{KIND_POLICY}/{name}" if name else "spec.guard.moderationPolicy"
-    return Resolved(
-        reason=Reason.POLICY_NOT_FOUND,
-        problems=(
-            Problem(
-                where=where,
-                what=Text(
-                    en=f"does not exist in namespace {namespace}" if name else "is not set",
-                    zh=f"在命名空间 {namespace} 中不存在" if name else "未设置",
-                ),
-                why=Text(
-                    en="the guard has no terms to screen with (Art. 4)",
-                    zh="护栏没有可用于审核的词库（第四条）",
-                ),
-                next=Text(
-                    en="create it, or name an existing one in spec.guard.moderationPolicy",
-                    zh="请创建该策略，或在 spec.guard.moderationPolicy 中填写已有的策略",
-                ),
-            ),
-        ),
-    )
-
-
-def _missing_config_map(name: str, where: str) -> Problem:
-    return Problem(
-        where=where,
-        what=Text(en=f"ConfigMap/{name} does not exist", zh=f"ConfigMap/{name} 不存在"),
-        why=Text(en="its terms cannot be screened for", zh="无法审核其中的词条"),
-        next=Text(
-            en="create the ConfigMap in the namespace of the policy, or correct configMap.name",
-            zh="请在策略所在命名空间创建该 ConfigMap，或更正 configMap.name",
-        ),
-    )
-
-
-def _missing_key(name: str, key: str, config_map: Json, where: str) -> Problem:
-    held = sorted(
-        {**json_object(config_map.get("data")), **json_object(config_map.get("binaryData"))}
-    )
-    shown = ", ".join(held[:5])
-    return Problem(
-        where=where,
-        what=Text(en=f"ConfigMap/{name} has no key {key}", zh=f"ConfigMap/{name} 中没有键 {key}"),
-        why=Text(en=f"it has: {shown or 'none'}", zh=f"已有的键：{shown or '无'}"),
-        next=Text(
-            en="add the key, or correct configMap.key", zh="请补充该键，或更正 configMap.key"
-        ),
-    )
-
-
-def _no_source(where: str) -> Problem:
-    return Problem(
-        where=where,
-        what=Text(en="holds no terms", zh="没有词条"),
-        why=Text(
-            en="a source is either inline or a ConfigMap with name and key",
-            zh="来源应为 inline 或带有 name 与 key 的 configMap",
-        ),
-        next=Text(en="add inline or configMap", zh="请补充 inline 或 configMap"),
-    )
-
-
-def _no_terms(where: str) -> Problem:
-    return Problem(
-        where=f"{where} spec.sources",
-        what=Text(en="hold no term at all", zh="没有任何词条"),
-        why=Text(en="nothing would be screened (Art. 4)", zh="将不会审核任何内容（第四条）"),
-        next=Text(en="add at least one source with terms", zh="请至少补充一个含有词条的来源"),
-    )
-
-
-def _unknown_class(value: Any, where: str) -> Problem:
-    shown = str(value)[:20]
-    return Problem(
-        where=f"{where}.riskClass",
-        what=Text(en=f"{shown!r} is no risk class", zh=f"“{shown}”不是风险类别"),
-        why=Text(
-            en=f"GB/T 45654 Annex A knows {RISK_CLASSES[0]} to {RISK_CLASSES[-1]}",
-            zh=f"GB/T 45654 附录 A 的类别为 {RISK_CLASSES[0]} 至 {RISK_CLASSES[-1]}",
-        ),
-        next=Text(en="write one of these classes", zh="请填写上述类别之一"),
-    )

@@ -14,7 +14,9 @@ from genaiservice.api.conditions import MEANINGS, Reason
 from genaiservice.api.declared import guard
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.problem import Text
-from genaiservice.control.core.conditions import Status, all_conditions, bilingual, cut, rank, told
+from genaiservice.control.core.condition import Status, bilingual, cut, told
+from genaiservice.control.core.conditions import all_conditions
+from genaiservice.control.core.families import rank
 from genaiservice.control.core.pods import tally
 from genaiservice.control.core.policy import Resolved
 from genaiservice.control.core.rollout import State

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from genaiservice.api import names
 from genaiservice.api.conditions import ConditionType, Reason
-from genaiservice.api.jsontree import MutableJson, lookup, merge_patch
+from genaiservice.api.jsontree import MutableJson, lookup
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.plan import Plan, plan
 from genaiservice.rules.verdict import Verdict
@@ -310,25 +312,37 @@ def test_an_object_of_somebody_else_is_never_taken_over() -> None:
     assert condition(made.status, ConditionType.READY) == ("False", Reason.APPLY_FAILED)
 
 
+def test_what_a_new_revision_no_longer_holds_is_no_stranger() -> None:
+    two = [{"name": "model", "image": "a"}, {"name": "web", "image": "b"}]
+    running = settle(observed(service(managed={"template": {"spec": {"containers": two}}})),
+                     verdict())  # fmt: skip
+    smaller = service(
+        managed={"template": {"spec": {"containers": two[:1]}}},
+        status=running.service["status"],
+        generation=2,
+    )
+    made = look(replace(running, service=smaller), verdict())
+    assert "Deployment" in kinds(made)
+    assert made.status is not None
+    assert condition(made.status, ConditionType.READY)[1] != Reason.APPLY_FAILED
+
+
 @pytest.mark.parametrize(
-    ("added", "named"),
+    ("field", "value", "named"),
     [
-        pytest.param(
-            {"containers": [{"name": "model"}, {"name": "evil"}]},
-            "spec.template.spec.containers[evil]",
-            id="container",
-        ),
-        pytest.param({"hostNetwork": True}, "spec.template.spec.hostNetwork", id="host network"),
+        ("containers", [{"name": "evil"}], "spec.template.spec.containers[evil]"),
+        ("hostNetwork", True, "spec.template.spec.hostNetwork"),
     ],
+    ids=["container", "host network"],
 )
 def test_what_somebody_adds_to_a_running_deployment_is_named(
-    added: MutableJson, named: str
+    field: str, value: Any, named: str
 ) -> None:
     running = settle(observed(), verdict())
-    live = running.children["Deployment"][0]
-    template = merge_patch(live["spec"]["template"], {"spec": added})
-    edited = {**live, "spec": {**live["spec"], "template": template}}
-    seen = replace(running, children={**running.children, "Deployment": (edited,)})
+    live = copy.deepcopy(running.children["Deployment"][0])
+    inside = live["spec"]["template"]["spec"]
+    inside[field] = inside[field] + value if field in inside else value
+    seen = replace(running, children={**running.children, "Deployment": (live,)})
     made = look(seen, verdict())
     assert made.status is not None
     assert condition(made.status, ConditionType.READY) == ("False", Reason.APPLY_FAILED)
