@@ -135,21 +135,18 @@ class Stream:
 
     def _by_template(self, raw: bytes) -> bool:
         for template in self._templates:
-            if raw.startswith(template.before) and raw.endswith(template.after):
+            text = template.text(raw)
+            if text is not None:
                 break
         else:
             return False
-        try:
-            text = orjson.loads(raw[template.from_ : template.to])
-        except orjson.JSONDecodeError:
-            return False
-        if type(text) is not str or template.choice.over:
+        if template.choice.over:
             return False
         released = template.feed(text)
         if released == text:
             self._out.append(raw)
-        elif released:
-            self._out.append(template.before + orjson.dumps(released) + template.after)
+        elif released or template.counts(raw):
+            self._out.append(template.render(raw, released))
         if template.hits:
             self._drain(template.choice)
             if template.choice.blocked:
