@@ -48,7 +48,7 @@ JUNK = st.recursive(
 )
 """JSON of any shape: `template` keeps unknown fields, so all of this may stand in it."""
 
-TEMPLATES = st.fixed_dictionaries(
+TEMPLATES: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {
         "metadata": st.fixed_dictionaries(
             {},
@@ -71,7 +71,7 @@ TEMPLATES = st.fixed_dictionaries(
                         },
                     ),
                     max_size=3,
-                    unique_by=lambda one: one["name"],
+                    unique_by=lambda one: str(one["name"]),
                 )
             },
             optional={

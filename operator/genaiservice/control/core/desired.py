@@ -30,6 +30,8 @@ class Blueprint:
     guard_container: Json
     revision: str
     scaled_to_zero: bool = False
+    former_ports: frozenset[int] = frozenset()
+    """Guard ports of pods that still run from an earlier revision; they serve until replaced."""
 
     @property
     def workload(self) -> Workload:
@@ -89,7 +91,7 @@ def network_policy(blueprint: Blueprint) -> MutableJson:
     """
     in_cluster: list[MutableJson] = [{"namespaceSelector": {}}]
     ingress: list[MutableJson] = [
-        {"ports": [_allowed(blueprint.guard.port)]},
+        {"ports": [_allowed(port) for port in _client_ports(blueprint)]},
         {"from": in_cluster, "ports": [_allowed(names.GUARD_ADMIN_PORT)]},
     ]
     if blueprint.workload.mode is Mode.ADOPTED:
@@ -104,6 +106,11 @@ def network_policy(blueprint: Blueprint) -> MutableJson:
             "ingress": ingress,
         },
     }
+
+
+def _client_ports(blueprint: Blueprint) -> list[int]:
+    model = blueprint.workload.port
+    return sorted({blueprint.guard.port, *blueprint.former_ports} - {model})
 
 
 def _allowed(port: int, last: int | None = None) -> MutableJson:

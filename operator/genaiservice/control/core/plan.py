@@ -23,6 +23,7 @@ from genaiservice.control.core import (
 )
 from genaiservice.control.core.drift import differs
 from genaiservice.control.core.observed import Observed
+from genaiservice.control.core.pods import guard_ports
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation, assess, parse_time
 from genaiservice.control.core.steps import EventNote, Plan, PlanSettings, PodPatch, PodRef, Ref
@@ -101,6 +102,7 @@ def _blueprint(situation: Situation) -> desired.Blueprint:
         guard_container=situation.guard_container,
         revision=situation.revision,
         scaled_to_zero=_grace_over(situation),
+        former_ports=guard_ports(situation.pods),
     )
 
 

@@ -147,6 +147,19 @@ def tally(pods: tuple[Pod, ...], mode: Mode) -> Tally:
     )
 
 
+def guard_ports(pods: tuple[Pod, ...]) -> frozenset[int]:
+    """Where the guards of these pods listen, which may be the port of an earlier revision."""
+    return frozenset(
+        port["containerPort"]
+        for pod in pods
+        if pod.guarding is not Guarding.UNGUARDED and not pod.gated
+        for container in _items(lookup(pod.body, "spec", "initContainers"))
+        if container.get("name") == names.GUARD_CONTAINER
+        for port in _items(container.get("ports"))
+        if port.get("name") == names.GUARD_PORT_NAME and isinstance(port.get("containerPort"), int)
+    )
+
+
 def ways_past(
     pods: tuple[Pod, ...], services: tuple[Json, ...], model_port: int
 ) -> tuple[str, ...]:

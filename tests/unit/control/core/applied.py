@@ -35,7 +35,7 @@ def applied(observed: Observed, plan: Plan) -> Observed:
 
 
 def _children(observed: Observed, plan: Plan) -> dict[str, tuple[MutableJson, ...]]:
-    by_kind = {
+    by_kind: dict[str, dict[str, Any]] = {
         kind: {c["metadata"]["name"]: c for c in cs} for kind, cs in observed.children.items()
     }
     for manifest in plan.apply:

@@ -6,7 +6,7 @@ import pytest
 from genaiservice.api import names
 from genaiservice.api.jsontree import MutableJson, lookup
 from genaiservice.control.core.plan import plan
-from tests.build import NOW, SETTINGS, guard_container, observed, service, verdict
+from tests.build import NOW, SETTINGS, guard_container, observed, pod, service, verdict
 
 
 def children(of: MutableJson) -> dict[str, MutableJson]:
@@ -115,6 +115,13 @@ def test_anybody_reaches_the_guard_and_only_the_cluster_its_metrics() -> None:
     assert [port["port"] for port in client["ports"]] == [names.GUARD_PORT]
     assert metrics["from"] == [{"namespaceSelector": {}}]
     assert [port["port"] for port in metrics["ports"]] == [names.GUARD_ADMIN_PORT]
+
+
+def test_pods_of_an_earlier_guard_port_serve_until_they_are_replaced() -> None:
+    moved = observed(service(guard={"port": 9000}), pods=[pod("old")])
+    made = plan(moved, verdict(), NOW, SETTINGS)
+    [wall] = [manifest for manifest in made.apply if manifest["kind"] == "NetworkPolicy"]
+    assert [port["port"] for port in wall["spec"]["ingress"][0]["ports"]] == [8790, 9000]
 
 
 @pytest.mark.parametrize("port", [1, 8000, 65535])
