@@ -68,12 +68,21 @@ def _worth_telling(kind: ConditionType, new: Json, old: Json) -> bool:
     return True
 
 
+REFUSALS: Final = (
+    Reason.REQUIREMENTS_NOT_MET,
+    Reason.POLICY_NOT_FOUND,
+    Reason.POLICY_INVALID,
+    Reason.CLAIM_CONFLICT,
+)
+
+
 def _reason(kind: ConditionType, reason: str) -> str:
     """The condition's reason; where that says too little by itself, with what it is about."""
-    return {
-        (ConditionType.ROLLOUT, Reason.ALLOWED.value): "RolloutAllowed",
-        (ConditionType.ROLLOUT, Reason.REQUIREMENTS_NOT_MET.value): "RolloutRefused",
-    }.get((kind, reason), reason)
+    if kind is ConditionType.ROLLOUT and reason == Reason.ALLOWED:
+        return "RolloutAllowed"
+    if kind is ConditionType.ROLLOUT and reason in REFUSALS:
+        return "RolloutRefused"
+    return reason
 
 
 def _changed_findings(before: Json, after: Json) -> Iterator[EventNote]:

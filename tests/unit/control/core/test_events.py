@@ -61,7 +61,10 @@ def after(*said: Verdict, seen: Observed | None = None) -> Observed:
             id="something else blocks",
         ),
         pytest.param(
-            observed(policy_=None), verdict(), [("Warning", "PolicyNotFound")] * 2, id="no policy"
+            observed(policy_=None),
+            verdict(),
+            [("Warning", "RolloutRefused"), ("Warning", "PolicyNotFound")],
+            id="no policy",
         ),
         pytest.param(
             after(verdict(), seen=observed(service(adopt={}))),

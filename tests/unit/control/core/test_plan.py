@@ -387,6 +387,61 @@ def test_the_history_keeps_three_revisions_and_never_drops_the_admitted_one() ->
     assert records[-1]["metadata"]["name"] == f"chat-{admitted}"
 
 
+def test_a_refused_change_of_the_guard_leaves_the_guard_that_admission_demands() -> None:
+    running = settle(observed(service(adopt={}), pods=[pod()]), verdict())
+    changed = service(
+        adopt={},
+        guard={"resources": {"requests": {"cpu": "2"}}, "port": 9000},
+        status=running.service["status"],
+        generation=2,
+    )
+    made = look(replace(running, service=changed), refused())
+    assert made.profile is not None
+    assert running.profile is not None
+    assert made.profile["spec"]["rolloutAllowed"] is False
+    assert made.profile["spec"]["container"] == running.profile["spec"]["container"]
+    assert kinds(made) == []
+
+
+def test_new_terms_reach_the_guards_even_while_a_change_is_refused() -> None:
+    running = settle(observed(pods=[pod()]), verdict())
+    stricter = policy(spec={"sources": [{"name": "x", "riskClass": "A2a", "inline": ["新词条"]}]})
+    made = look(replace(running, policy=stricter), refused())
+    assert kinds(made) == ["ConfigMap"]
+    assert len(made.stamp) == 1
+
+
+def test_a_status_that_was_lost_is_made_up_from_the_newest_record() -> None:
+    running = settle(observed(pods=[pod()]), verdict())
+    revision = running.service["status"]["rollout"]["admittedRevision"]
+    bare = {key: value for key, value in running.service.items() if key != "status"}
+    made = look(replace(running, service=bare), refused())
+    assert made.status is not None
+    assert made.status["rollout"]["admittedRevision"] == revision
+    assert (kinds(made), made.delete) == ([], ())
+
+
+def test_a_record_that_is_lost_while_a_change_is_refused_takes_nothing_down() -> None:
+    running = settle(observed(pods=[pod()]), verdict())
+    lost = replace(running, children={**running.children, "ControllerRevision": ()})
+    made = look(lost, refused())
+    assert (kinds(made), made.delete) == ([], ())
+    assert made.status is not None
+    assert "record of revision" in message(made.status, ConditionType.ROLLOUT)
+
+
+def test_a_return_to_an_earlier_revision_makes_its_record_the_newest() -> None:
+    first, second = service(), service(managed={"port": 8001})
+    seen = settle(observed(first), verdict())
+    for of in (second, first):
+        of["status"] = seen.service["status"]
+        seen = settle(replace(seen, service=of), verdict())
+    numbers = {one["metadata"]["name"]: one["revision"] for one in
+               seen.children["ControllerRevision"]}  # fmt: skip
+    admitted = seen.service["status"]["rollout"]["admittedRevision"]
+    assert numbers[f"chat-{admitted}"] == max(numbers.values()) == 3
+
+
 def test_a_forged_record_is_not_believed() -> None:
     running = settle(observed(), verdict())
     record = running.children["ControllerRevision"][0]
