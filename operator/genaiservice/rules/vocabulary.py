@@ -7,26 +7,31 @@ whether the value holds, and the first later day on which its answer may change.
 count days: an answer that does not change must not change its words.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, TypeAlias
 
 from genaiservice.api.conditions import Reason
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.rules.numbers import is_clock_time, normalise
-from genaiservice.rules.paths import FieldPath, Filter, Void, is_void
+from genaiservice.rules.paths import FieldPath, Filter, is_void
 from genaiservice.rules.verdict import Level
 from genaiservice.rules.workdays import add_days, add_working_days, parse_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a verdict is about: the declaration, the operator's facts, and the day."""
+    """What a verdict is about: the declaration, the operator's facts, and the day.
+
+    `selected` remembers, within the verdict, what a check picked to compare with: a hundred models
+    against a hundred filings must not be read ten thousand times.
+    """
 
     declaration: Any
     facts: Any
     today: date
+    selected: dict[object, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,7 @@ def _same_as(arguments: Json, compile_schema: CompileSchema) -> Check:
 
     def check(value: Any, subject: Subject) -> Answer:
         wanted = _plain(value)
-        return HOLDS if wanted in {_plain(other) for other in others(subject)} - {None} else FAULT
+        return HOLDS if wanted in others(subject) else FAULT
 
     return check
 
@@ -131,8 +136,7 @@ def _contains_value_of(arguments: Json, compile_schema: CompileSchema) -> Check:
 
     def check(value: Any, subject: Subject) -> Answer:
         text = _plain(value) or ""
-        found = any(part in text for other in others(subject) if (part := _plain(other)))
-        return HOLDS if found else FAULT
+        return HOLDS if any(part in text for part in others(subject)) else FAULT
 
     return check
 
@@ -211,15 +215,21 @@ def _plain(value: Any) -> str | None:
 
 def _selection(
     arguments: Json, compile_schema: CompileSchema
-) -> Callable[[Subject], Iterator[Any]]:
-    paths = [FieldPath.parse(str(field)) for field in arguments["fields"]]
+) -> Callable[[Subject], frozenset[str]]:
+    """The texts at `fields`, in the form in which they are compared."""
+    paths = [FieldPath.parse(str(name)) for name in arguments["fields"]]
     where = compile_schema(arguments["where"]) if "where" in arguments else None
 
-    def select(subject: Subject) -> Iterator[Any]:
-        for path in paths:
-            for _, value in path.places(subject.declaration, where):
-                if not isinstance(value, Void):
-                    yield value
+    def select(subject: Subject) -> frozenset[str]:
+        known = subject.selected.get(select)
+        if known is None:
+            known = subject.selected[select] = frozenset(
+                text
+                for path in paths
+                for _, value in path.places(subject.declaration, where)
+                if (text := _plain(value))
+            )
+        return known
 
     return select
 
