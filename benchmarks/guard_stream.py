@@ -11,11 +11,13 @@ The figure is user and system time of the proxy (/proc/PID/stat) over chunks sen
 
 import argparse
 import asyncio
+import heapq
 import itertools
 import json
 import os
 import platform
 import random
+import select
 import shutil
 import socket
 import statistics
@@ -93,57 +95,95 @@ def events() -> list[bytes]:
 # -- the model server
 
 
-class Model(asyncio.Protocol):
-    """Answers POST with a paced stream, everything else with an empty 200."""
+class Model:
+    """Answers a chat request with a paced stream, everything else with an empty 200.
 
-    def __init__(self, chunks: list[bytes], loop: asyncio.AbstractEventLoop) -> None:
-        self._chunks, self._loop, self._buffer = chunks, loop, b""
+    Streams of different users are not in step, so stream n of N begins at n/N of the interval.
+    A plain loop over sockets sends each chunk at its time: the timers of event loops count whole
+    milliseconds and would hand every proxy its chunks in bundles, of a size that depends on luck.
+    """
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
+    def __init__(self, port: int, streams: int) -> None:
+        made = events()
+        last = json.dumps({"content": text()[-3:]}, ensure_ascii=False, separators=(",", ":"))
+        finish = made[-1].replace(b'"finish_reason":null', b'"finish_reason":"stop"')
+        made.append(finish.replace(last.encode(), b"{}") + b"data: [DONE]\n\n")
+        self._chunks = [b"%x\r\n%b\r\n" % (len(data), data) for data in made]
+        self._chunks[-1] += b"0\r\n\r\n"
+        self._slots = itertools.cycle(INTERVAL * at / streams for at in range(streams))
+        self._due: list[tuple[float, int, int]] = []
+        self._peers: dict[int, socket.socket] = {}
+        self._buffers: dict[int, bytes] = {}
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self._poll = select.epoll()
+        self._poll.register(self._listener, select.EPOLLIN)
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+    def run(self) -> None:
+        while True:
+            wait = self._due[0][0] - time.perf_counter() if self._due else 0.001
+            if wait > 0:
+                time.sleep(min(wait, 0.001))
+            for number, _ in self._poll.poll(0):
+                if number == self._listener.fileno():
+                    self._accept()
+                else:
+                    self._read(number)
+            while self._due and self._due[0][0] <= time.perf_counter():
+                self._send(*heapq.heappop(self._due))
+
+    def _accept(self) -> None:
+        peer, _ = self._listener.accept()
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._peers[peer.fileno()] = peer
+        self._buffers[peer.fileno()] = b""
+        self._poll.register(peer, select.EPOLLIN)
+
+    def _drop(self, number: int) -> None:
+        peer = self._peers.pop(number, None)
+        if peer is not None:
+            self._poll.unregister(peer)
+            peer.close()
+
+    def _read(self, number: int) -> None:
+        try:
+            data = self._peers[number].recv(65536)
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(number)
             return
-        length = 0
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                length = int(line[15:])
-        if len(body) < length:
+        self._buffers[number] += data
+        head, found, body = self._buffers[number].partition(b"\r\n\r\n")
+        lengths = [
+            int(line[15:])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length:")
+        ]
+        if not found or len(body) < sum(lengths):
             return
-        self._buffer = body[length:]
-        if b"/v1/chat/completions" not in head.split(b"\r\n", 1)[0]:
-            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self._buffers[number] = b""
+        if b"/v1/chat/completions" not in head.partition(b"\r\n")[0]:
+            self._peers[number].send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             return
-        self._transport.write(
+        self._peers[number].send(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
-        self._next(0, self._loop.time() + INTERVAL)
+        slot, now = next(self._slots), time.perf_counter()
+        due = now - now % INTERVAL + slot
+        heapq.heappush(self._due, (due if due > now else due + INTERVAL, number, 0))
 
-    def _next(self, at: int, when: float) -> None:
-        if self._transport.is_closing():
+    def _send(self, due: float, number: int, at: int) -> None:
+        peer = self._peers.get(number)
+        if peer is None:
             return
-        self._transport.write(self._chunks[at])
+        try:
+            peer.send(self._chunks[at])
+        except OSError:
+            self._drop(number)
+            return
         if at + 1 < len(self._chunks):
-            self._loop.call_at(when, self._next, at + 1, when + INTERVAL)
-
-
-async def serve_model(port: int) -> None:
-    loop = asyncio.get_running_loop()
-    made = events()
-    finish = made[-1].replace(b'"finish_reason":null', b'"finish_reason":"stop"')
-    finish = finish.replace(
-        json.dumps({"content": text()[-3:]}, ensure_ascii=False, separators=(",", ":")).encode(),
-        b"{}",
-    )
-    made += [finish + b"data: [DONE]\n\n"]
-    chunks = [b"%x\r\n%b\r\n" % (len(data), data) for data in made]
-    chunks[-1] += b"0\r\n\r\n"
-    await loop.create_server(lambda: Model(chunks, loop), "127.0.0.1", port, backlog=1024)
-    await asyncio.Event().wait()
+            heapq.heappush(self._due, (due + INTERVAL, number, at + 1))
 
 
 # -- the clients
@@ -180,7 +220,7 @@ async def load(port: int, streams: int, rounds: int) -> dict[str, Any]:
     faults, firsts, gaps = 0, [], []
     for _ in range(rounds):
         answers: list[asyncio.Future[tuple[bytes, list[float]]]] = []
-        for at in range(streams):
+        for _ in range(streams):
             future = loop.create_future()
             answers.append(future)
             await loop.create_connection(
@@ -188,8 +228,6 @@ async def load(port: int, streams: int, rounds: int) -> dict[str, Any]:
                 "127.0.0.1",
                 port,
             )
-            # Real streams are not in step: spread the starts over one interval.
-            await asyncio.sleep(INTERVAL / streams if at + 1 < streams else 0)
         for future in answers:
             data, times = await asyncio.wait_for(future, 60)
             faults += content(data).removeprefix(LABEL).strip("\n") != text()
@@ -382,7 +420,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     chosen = parser.parse_args()
     if chosen.role == "model":
-        uvloop.run(serve_model(chosen.port))
+        Model(chosen.port, chosen.streams).run()
     elif chosen.role == "load":
         print(json.dumps(uvloop.run(load(chosen.port, chosen.streams, chosen.rounds))))
     else:
@@ -393,7 +431,18 @@ def compare(chosen: argparse.Namespace) -> None:
     model = free_port()
     log = Path(tempfile.gettempdir()) / f"guard-stream-model-{os.getpid()}.log"
     server = start(
-        [sys.executable, __file__, "--role", "model", "--port", str(model)], LOAD_CPU, log
+        [
+            sys.executable,
+            __file__,
+            "--role",
+            "model",
+            "--port",
+            str(model),
+            "--streams",
+            str(chosen.streams),
+        ],
+        LOAD_CPU,
+        log,
     )
     runs: list[dict[str, Any]] = []
     try:
