@@ -12,7 +12,8 @@ TEXT = "流式回答。".encode() * 400
 
 
 @pytest.mark.parametrize(
-    ("coding", "data"), [(b"gzip", gzip.compress(TEXT)), (b" Deflate ", zlib.compress(TEXT))]
+    ("coding", "data"),
+    [(b"gzip", gzip.compress(TEXT, mtime=0)), (b" Deflate ", zlib.compress(TEXT))],
 )
 @pytest.mark.parametrize("step", [1, 7, 100_000])
 def test_a_compressed_body_is_undone_at_any_cut(coding: bytes, data: bytes, step: int) -> None:
@@ -28,14 +29,14 @@ def test_a_compressed_body_is_undone_at_any_cut(coding: bytes, data: bytes, step
 def test_a_cut_body_is_not_whole() -> None:
     decoder = decoder_for(b"gzip")
     assert decoder is not None
-    list(decoder.decode(gzip.compress(TEXT)[:-4]))
+    list(decoder.decode(gzip.compress(TEXT, mtime=0)[:-4]))
     assert not decoder.whole
 
 
 def test_no_part_is_larger_than_the_bound() -> None:
     decoder = decoder_for(b"gzip")
     assert decoder is not None
-    parts = list(decoder.decode(gzip.compress(b"x" * 5_000_000)))
+    parts = list(decoder.decode(gzip.compress(b"x" * 5_000_000, mtime=0)))
     assert sum(map(len, parts)) == 5_000_000
     assert max(map(len, parts)) <= PART_BYTES
 
