@@ -222,10 +222,21 @@ def volumes(name: str) -> list[MutableJson]:
 
 
 def profile(
-    metadata: MutableJson, name: str, mode: Mode, allowed: bool, guard_container: Json
+    metadata: MutableJson,
+    name: str,
+    mode: Mode,
+    allowed: bool,
+    guard_container: Json,
+    *,
+    suspended: bool = False,
 ) -> MutableJson:
     """The GuardProfile: what admission demands of a pod of this service."""
-    labels = {**json_object(metadata.get("labels")), names.LABEL_MODE: mode.value or "adopted"}
+    labels = {
+        **json_object(metadata.get("labels")),
+        names.LABEL_MODE: (mode if mode is not Mode.NONE else Mode.ADOPTED).value,
+        # Written out both ways: server-side apply would see nothing to do in a label left out.
+        names.LABEL_SUSPENDED: "true" if suspended else "false",
+    }
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND_PROFILE,

@@ -66,6 +66,7 @@ def _profile(situation: Situation) -> MutableJson | None:
         situation.mode,
         situation.effect.open,
         situation.guard_container,
+        suspended=situation.suspended,
     )
     return wanted if differs(observed.profile, wanted) else None
 

@@ -74,16 +74,10 @@ def lift(situation: Situation) -> Iterator[PodRef]:
 
 
 def evict(situation: Situation) -> Iterator[PodRef]:
-    """Pods that their controller must make anew: gated ones with a former guard, which would wait
-    for ever; and, where the service asks for it, one unguarded pod at a time, so that the rest
-    serves on."""
+    """Pods that their controller must make anew, and, where the service asks for it, one unguarded
+    pod at a time, so that the rest serves on."""
     here = settled(situation.pods)
-    if situation.effect.open:
-        yield from (
-            pod.ref
-            for pod in here
-            if pod.gated and pod.controlled and pod.guarding is Guarding.OUTDATED
-        )
+    yield from (pod.ref for pod in here if pod.controlled and _waits_for_ever(situation, pod))
     asked = situation.mode is Mode.ADOPTED and workload(situation.spec).evict_unguarded
     moving = len(here) != len(situation.pods) or any(
         not pod.ready for pod in here if pod.guarding is Guarding.GUARDED and not pod.gated
@@ -91,3 +85,15 @@ def evict(situation: Situation) -> Iterator[PodRef]:
     if asked and not moving:
         naked = [pod for pod in bare(situation.pods, situation.mode) if pod.controlled]
         yield from (pod.ref for pod in naked[:1])
+
+
+def _waits_for_ever(situation: Situation, pod: Pod) -> bool:
+    """A gate that will not be lifted though pods may start: the pod has a former guard; or it was
+    made during a suspension that has ended while the declaration is refused. Made anew, it has no
+    gate (a managed pod comes from the admitted template)."""
+    if not pod.gated:
+        return False
+    if situation.effect.open:
+        return pod.guarding is Guarding.OUTDATED
+    keeps = situation.mode is Mode.MANAGED and situation.effect.runs
+    return keeps and not situation.suspended

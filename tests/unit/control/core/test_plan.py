@@ -223,6 +223,24 @@ def test_a_gated_pod_with_a_former_guard_is_made_anew() -> None:
     assert look(seen, refused()).evict == ()
 
 
+def test_admission_is_told_of_a_suspension_and_of_its_end_even_while_refused() -> None:
+    running = settle(observed(), verdict())
+    stopped = look(running, suspended())
+    assert lookup(stopped.profile, "metadata", "labels", names.LABEL_SUSPENDED) == "true"
+    ended = look(applied(running, stopped), refused())
+    assert lookup(ended.profile, "metadata", "labels", names.LABEL_SUSPENDED) == "false"
+    assert lookup(ended.profile, "spec", "rolloutAllowed") is False
+
+
+def test_a_managed_pod_gated_by_a_suspension_is_made_anew_when_that_ends_in_a_refusal() -> None:
+    running = settle(observed(), verdict())
+    stopped = settle(running, suspended())
+    held = replace(stopped, pods=(pod("chat-9", gated=True),))
+    assert look(held, suspended()).evict == ()
+    assert [ref.name for ref in look(held, refused()).evict] == ["chat-9"]
+    assert [ref.name for ref in look(held, verdict()).lift] == ["chat-9"]
+
+
 def test_unguarded_pods_are_evicted_one_at_a_time_where_the_service_asks_for_it() -> None:
     pods = [pod("a", guard=False), pod("b", guard=False), pod("c")]
     asked = observed(service(adopt={"evictUnguarded": True}), pods=pods)
