@@ -22,7 +22,7 @@ FACTS: Final[Json] = {
 def declaration_of(case: Case, complete: Json) -> Any:
     tree = copy.deepcopy(merge_patch(complete, case.patch))
     for path, value in case.put.items():
-        put(tree, steps_of(path), value)
+        put(tree, steps_of(path), copy.deepcopy(value))
     return tree
 
 
