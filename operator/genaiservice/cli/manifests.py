@@ -1,160 +1,119 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML files, folders and standard input -> GenAIService objects with the place they stand at.
+"""Texts -> the objects of our kinds in them, each with the place of every field.
 
-Bounded: size, depth of nesting and aliases, so that a hostile file ends in a message.
+Other kinds are left alone: documents that do not name one of ours are not even parsed, so that a
+chart's output or a folder with anything in it costs little. One broken document hides no other.
 """
 
-import sys
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Final
 
 from genaiservice.api import names
 from genaiservice.api.jsontree import Json
-from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.api.problem import EMPTY, Problem, Text
+from genaiservice.cli.sources import Source, sources
+from genaiservice.cli.yamltree import Place, TreeError, build, compose, field_of, locate
 
-MAX_BYTES = 16 * 1024 * 1024
-MAX_DEPTH = 64
-STDIN = Path("-")
+DOCUMENT_CHARACTERS: Final = 3 * 1024 * 1024
+"""More than an API server takes in one request."""
+_BREAK: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+LISTS: Final = ("List", f"{names.KIND_SERVICE}List")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One document. `where` is `file:line` of its first line."""
+    """One object of a file. `line` is that of its first field; `root` where it hangs in `node`."""
 
-    where: str
+    file: str
+    line: int
     body: Json
+    node: Any = field(repr=False)
+    shift: int = 0
+    root: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def place(self, path: str) -> Place:
+        """Line and column of a field path in the file; of its nearest parent when it is missing."""
+        found = locate(self.node, f"{self.root}.{path}" if self.root else path)
+        return Place(line=found.line + self.shift, column=found.column, exact=found.exact)
 
 
-class _Loader(yaml.CSafeLoader):
-    """Safe YAML, where a key that stands twice is an error, not a guess."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if isinstance(name, str) and name in seen:
-                raise _fault(key.start_mark, f"the key {name!r} twice", f"重复的键 {name!r}")
-            seen.add(name if isinstance(name, str) else repr(name))
-        return super().construct_mapping(node, deep)
-
-
-# Dates stay text: they are judged as text, and JSON has no dates.
-_Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-    for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _check_shape(text: str) -> None:
-    """Refuses aliases (they multiply) and deep nesting before anything is built."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise _fault(event.start_mark, "an alias (*name)", "YAML 别名（*name）")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise _fault(event.start_mark, "deeper nesting than 64", "嵌套超过 64 层")
-
-
-def _fault(mark: Any, en: str, zh: str) -> yaml.YAMLError:
-    return yaml.MarkedYAMLError(problem=f"{en}|{zh}", problem_mark=mark)
-
-
-def read(paths: list[Path]) -> list[Manifest]:
-    """Every GenAIService in `paths` (files, folders, `-`); other kinds are left alone.
-
-    Raises ProblemError with everything that could not be read.
-    """
-    manifests: list[Manifest] = []
-    problems: list[Problem] = []
-    for path in paths:
-        for source in _sources(path):
-            try:
-                manifests += _parse(source, _content(source))
-            except ProblemError as error:
-                problems += error.problems
-    if problems:
-        raise ProblemError(*problems)
-    return manifests
-
-
-def _sources(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
-    else:
-        yield path
-
-
-def _content(path: Path) -> str:
-    try:
-        if path == STDIN:
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+def read(paths: list[Path], kind: str = names.KIND_SERVICE) -> Iterator[Manifest | Problem]:
+    """Every object of `kind` in files, folders and stdin, and every problem on the way."""
+    for source in sources(paths):
+        if isinstance(source, Problem):
+            yield source
         else:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ProblemError(_unreadable(path, error.strerror or "error")) from error
-    if len(data) > MAX_BYTES:
-        raise ProblemError(_unreadable(path, "larger than 16 MiB"))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ProblemError(
-            _unreadable(path, f"not UTF-8 (byte {error.start}); save the file as UTF-8")
-        ) from error
+            yield from parse(source, kind)
 
 
-def _unreadable(path: Path, cause: str) -> Problem:
-    return Problem(
-        what=Text(en=f"the file cannot be read: {cause}", zh=f"无法读取文件：{cause}"),
-        why=Text(en="", zh=""),
-        next=Text(en="give a readable YAML file or folder", zh="请提供可读的 YAML 文件或目录"),
-        where=str(path),
-    )
-
-
-def _parse(path: Path, text: str) -> list[Manifest]:
-    found = []
-    try:
-        _check_shape(text)
-        loader = _Loader(text)
+def parse(source: Source, kind: str = names.KIND_SERVICE) -> Iterator[Manifest | Problem]:
+    for shift, text in _documents(source.text):
+        if kind not in text:
+            continue
+        if len(text) > DOCUMENT_CHARACTERS:
+            yield _problem(source.name, shift + 1, 1, _LARGE)
+            continue
         try:
-            while loader.check_node():
-                node: Any = loader.get_node()
-                body = loader.construct_document(node)
-                if _is_service(body):
-                    line = node.start_mark.line + 1
-                    found.append(Manifest(where=f"{path}:{line}", body=body))
-        finally:
-            loader.dispose()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ProblemError(_syntax(path, error)) from error
-    return found
+            for node in compose(text):
+                yield from _objects(source.name, shift, node, kind)
+        except TreeError as error:
+            yield _problem(source.name, shift + error.line, error.column, error.text)
 
 
-def _is_service(body: Any) -> bool:
-    return (
-        isinstance(body, dict)
-        and body.get("kind") == names.KIND_SERVICE
-        and str(body.get("apiVersion", "")).startswith(f"{names.GROUP}/")
-    )
+def _documents(text: str) -> Iterator[tuple[int, str]]:
+    """The documents of a stream with the number of lines before each.
+
+    `---` at the start of a line ends a document wherever it stands, block texts included.
+    """
+    begin, line = 0, 0
+    for found in _BREAK.finditer(text):
+        if found.start() > begin:
+            yield line, text[begin : found.start()]
+        line += text.count("\n", begin, found.start())
+        begin = found.start()
+    if begin < len(text):
+        yield line, text[begin:]
 
 
-def _syntax(path: Path, error: Exception) -> Problem:
-    mark = getattr(error, "problem_mark", None)
-    where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-    said = str(getattr(error, "problem", None) or "invalid value")
-    en, _, zh = said.partition("|")
+def _objects(file: str, shift: int, node: Any, kind: str) -> Iterator[Manifest]:
+    wanted = field_of(node, "kind")
+    if wanted == kind and _ours(field_of(node, "apiVersion")):
+        line = shift + node.start_mark.line + 1
+        yield Manifest(file=file, line=line, body=build(node), node=node, shift=shift)
+    elif wanted in LISTS:
+        items = build(node).get("items")
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if (
+                isinstance(item, dict)
+                and item.get("kind") == kind
+                and _ours(item.get("apiVersion"))
+            ):
+                root = f"items[{index}]"
+                line = shift + locate(node, root).line
+                yield Manifest(file=file, line=line, body=item, node=node, shift=shift, root=root)
+
+
+def _ours(version: Any) -> bool:
+    return isinstance(version, str) and version.startswith(f"{names.GROUP}/")
+
+
+_LARGE: Final = Text(
+    en="the document is larger than 3 MiB, more than an API server takes",
+    zh="文档超过 3 MiB，API 服务器不会接受",
+)
+
+
+def _problem(file: str, line: int, column: int, what: Text) -> Problem:
     return Problem(
-        what=Text(en=f"not usable YAML: {en}", zh=f"YAML 无法使用：{zh or en}"),
-        why=Text(en="", zh=""),
-        next=Text(en="correct the line named here", zh="请更正此处所指的行"),
-        where=where,
+        where=f"{file}:{line}:{column}",
+        what=what,
+        why=EMPTY,
+        next=Text(en="correct the place named here", zh="请更正此处所指的位置"),
     )

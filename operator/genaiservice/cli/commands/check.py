@@ -1,85 +1,133 @@
 # SPDX-License-Identifier: Apache-2.0
 """`genaictl check`: the operator's verdict on files, without a cluster."""
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
+import click
 
-from genaiservice.api.jsontree import Json, lookup
-from genaiservice.api.problem import Lang, Problem, ProblemError, Text
+from genaiservice.api.problem import Problem, Text
 from genaiservice.cli import render
-from genaiservice.cli.manifests import Manifest, read
-from genaiservice.cli.schema import faults
-from genaiservice.control.core.facts import facts
-from genaiservice.control.core.observed import Observed
-from genaiservice.control.core.status import findings
-from genaiservice.rules.judge import judge
-from genaiservice.rules.pack import Catalogue, load_catalogue
+from genaiservice.cli.options import (
+    ALLOWED,
+    BAD_INPUT,
+    REFUSED,
+    Exit,
+    Verb,
+    as_of_option,
+    day,
+    lang_option,
+    output_option,
+    verb,
+)
+from genaiservice.cli.terminal import counted
 
-NOTHING_FOUND = Problem(
+if TYPE_CHECKING:
+    from genaiservice.cli.checking import Checked
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+NOTHING_FOUND: Final = Problem(
     what=Text(en="no GenAIService found", zh="未找到 GenAIService"),
     why=Text(en="there is nothing to judge", zh="没有可核查的内容"),
     next=Text(
-        en="give a file or folder that holds one, or `-` for standard input",
-        zh="请提供包含 GenAIService 的文件或目录，或用 `-` 表示标准输入",
+        en="give a file or folder that holds one, or `-` for standard input; "
+        "`genaictl init` writes one",
+        zh="请提供包含 GenAIService 的文件或目录，或用 `-` 表示标准输入；可用 `genaictl init` 生成",
     ),
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What was found for one manifest. `faults`: what the API server would refuse."""
+@click.command("check")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@lang_option
+@output_option(*(one.value for one in Format))
+@as_of_option
+def command(files: tuple[str, ...], lang: str | None, output: str, as_of: str) -> None:
+    """Judge manifests without a cluster: what the operator would say, and what to do.
 
-    where: str
-    name: str
-    faults: tuple[Problem, ...]
-    allowed: bool
-    rule_pack: str
-    findings: tuple[Json, ...]
-
-    def as_json(self) -> Json:
-        return {
-            "where": self.where,
-            "name": self.name,
-            "allowed": self.allowed,
-            "rulePack": self.rule_pack,
-            "faults": [
-                {"where": p.where, "what": p.what.as_json(), "next": p.next.as_json()}
-                for p in self.faults
-            ],
-            "findings": list(self.findings),
-        }
+    FILE: YAML or JSON files, folders, or - for standard input (the output of helm template or
+    kustomize build). Exit code: 0 allowed, 1 refused, 2 bad input.
+    """
+    with verb(lang) as run:
+        today = day(as_of)
+        rows, problems = _shown(run, [Path(file) for file in files], today, Format(output))
+        if not rows and not problems:
+            problems = [NOTHING_FOUND]
+        render.problems(run.talk, problems)
+        raise Exit(exit_code(rows, problems))
 
 
-def check(paths: list[Path], today: date) -> list[Checked]:
-    """Judges every GenAIService in `paths`; raises ProblemError when one cannot be read."""
-    catalogue = load_catalogue()
-    manifests = read(paths)
-    if not manifests:
-        raise ProblemError(NOTHING_FOUND)
-    return [_checked(catalogue, manifest, today) for manifest in manifests]
+def exit_code(rows: Iterable["Checked"], problems: Iterable[Problem]) -> int:
+    checked = list(rows)
+    if list(problems) or not all(row.usable for row in checked):
+        return BAD_INPUT
+    return ALLOWED if all(row.allowed for row in checked) else REFUSED
 
 
-def _checked(catalogue: Catalogue, manifest: Manifest, today: date) -> Checked:
-    body = manifest.body
-    known = facts(Observed(service=body))
-    verdict = judge(catalogue, lookup(body, "spec", "compliance", default={}), known, today)
-    refused = tuple(faults(body))
-    return Checked(
-        where=manifest.where,
-        name=str(lookup(body, "metadata", "name", default="")),
-        faults=refused,
-        allowed=verdict.allowed and not refused,
-        rule_pack=verdict.rule_pack,
-        findings=tuple(findings(verdict.findings)),
-    )
+def judged(files: list[Path], today: date) -> Iterator["Checked | Problem"]:
+    """Every GenAIService in the files as checked, and every problem on the way, in order."""
+    from genaiservice.cli.checking import Checked, check, repeated
+    from genaiservice.cli.manifests import read
+
+    # Problems pass by `repeated`, which looks at services only; both keep their order.
+    def rows() -> Iterator[Checked]:
+        for one in read(files):
+            if isinstance(one, Problem):
+                waiting.append(one)
+            else:
+                yield check(one, today)
+
+    waiting: list[Problem] = []
+    for row in repeated(rows()):
+        while waiting:
+            yield waiting.pop(0)
+        yield row
+    yield from waiting
 
 
-def show(console: Console, rows: list[Checked], lang: Lang) -> None:
-    for row in rows:
-        render.headline(console, f"{row.name} ({row.where})", row.allowed, lang)
-        render.problems(console, row.faults, lang)
-        render.findings(console, row.findings, lang)
-        render.notice(console, row.rule_pack, lang)
+def _shown(
+    run: Verb, files: list[Path], today: date, output: Format
+) -> tuple[list["Checked"], list[Problem]]:
+    from genaiservice.cli.formats import text
+
+    rows: list[Checked] = []
+    problems: list[Problem] = []
+    for one in counted(judged(files, today), run.lang):
+        if isinstance(one, Problem):
+            problems.append(one)
+            continue
+        rows.append(one)
+        if output is Format.TEXT:
+            text.show(run.paper, one)
+            run.paper.line()
+    if output is Format.TEXT:
+        if rows:
+            run.paper.say(render.NOTICE.format(version=rows[0].verdict.rule_pack), "dim")
+    else:
+        sys.stdout.write(_machine(rows, problems, today, output, run) + "\n")
+    return rows, problems
+
+
+def _machine(
+    rows: list["Checked"], problems: list[Problem], today: date, output: Format, run: Verb
+) -> str:
+    from genaiservice.cli.formats import machine
+
+    match output:
+        case Format.SARIF:
+            return machine.as_sarif(rows, problems, run.lang)
+        case Format.JUNIT:
+            return machine.as_junit(rows, problems, run.lang)
+        case _:
+            return machine.as_json(rows, problems, today)

@@ -1,55 +1,115 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`genaictl explain`: what a requirement or an article asks for, and how it is checked."""
+"""`genaictl explain`: what a requirement, an article or a field asks for, what to declare and how
+it is checked.
+"""
 
-from rich.console import Console
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from genaiservice.api.problem import Lang, Problem, ProblemError, Text
+import click
+
+from genaiservice.api.problem import Text
 from genaiservice.cli import render
-from genaiservice.rules.pack import load_catalogue
-from genaiservice.rules.requirement import Requirement
+from genaiservice.cli.options import lang_option, verb
+from genaiservice.cli.render import BASES
+from genaiservice.cli.terminal import Paper
 
-BASES = {
-    "law": Text(en="law", zh="法律法规"),
-    "standard": Text(en="standard", zh="标准"),
-    "guideline": Text(en="guideline", zh="指南"),
-    "practice": Text(en="practice of the authorities", zh="监管实践"),
-}
-FROM = Text(en="in force from", zh="生效日期")
-BASIS = Text(en="basis", zh="依据")
-DECLARE = Text(en="declare in spec.compliance", zh="在 spec.compliance 中申报")
-FAMILY = Text(en="condition", zh="状态条件")
+__all__ = ["BASES", "command"]
 
-
-def explain(subject: str) -> list[Requirement]:
-    """Requirements by id (`IM-17-1`) or by article (`17`); raises ProblemError for neither."""
-    wanted = subject.strip().upper().removeprefix("ART.").strip()
-    every = [compiled.requirement for compiled in load_catalogue().requirements]
-    found = [r for r in every if r.id == wanted or str(r.article) == wanted]
-    if not found:
-        known = ", ".join(requirement.id for requirement in every)
-        raise ProblemError(
-            Problem(
-                what=Text(
-                    en=f"no requirement or article {subject!r}", zh=f"没有要求或条款 {subject!r}"
-                ),
-                why=Text(en=f"known: {known}", zh=f"可用：{known}"),
-                next=Text(en="give one of these, or an article number", zh="请使用其一或条款号"),
-            )
-        )
-    return found
+FROM: Final = Text(en="in force from", zh="生效日期")
+BASIS: Final = Text(en="basis", zh="依据")
+WEIGHT: Final = Text(en="weight", zh="级别")
+DECLARE: Final = Text(en="declare in spec.compliance", zh="在 spec.compliance 中申报")
+FAMILY: Final = Text(en="condition", zh="状态条件")
+ASKS: Final = Text(en="asks", zh="要求")
+TEXT: Final = Text(en="official text", zh="官方文本")
+CHECKED: Final = Text(en="checked by", zh="核查方式")
+EXAMPLE: Final = Text(en="example", zh="示例")
+READ_BY: Final = Text(en="read by", zh="相关要求")
+NOBODY: Final = Text(
+    en="no requirement of this rule pack reads it", zh="本规则包没有要求读取该字段"
+)
+KIND: Final = Text(en="value", zh="取值")
+FIELDS: Final = Text(en="fields", zh="下级字段")
+NO_RULE: Final = Text(
+    en="no requirement of this rule pack stands under this article",
+    zh="本规则包在该条下没有要求",
+)
 
 
-def show(console: Console, requirements: list[Requirement], lang: Lang) -> None:
-    for requirement in requirements:
-        article = render.ARTICLE.format(n=requirement.article).in_(lang)
-        console.print(f"{requirement.id}  {requirement.title.in_(lang)}  ({article})", style="bold")
-        basis = f"{BASES[requirement.basis.value].in_(lang)}: {requirement.source.in_(lang)}"
-        render.line(console, BASIS.in_(lang), basis)
-        render.line(console, FROM.in_(lang), requirement.effective_from.isoformat())
-        render.line(console, FAMILY.in_(lang), requirement.family.value)
-        owner = render.OWNERS[requirement.owner.value].in_(lang)
-        render.line(console, render.WHO.in_(lang), owner)
-        console.print(f"    {DECLARE.in_(lang)}:")
-        for step in requirement.requires:
-            console.print(f"      {step.field}: {step.expects.in_(lang)}", markup=False)
-        console.print()
+@click.command("explain")
+@click.argument("subject", nargs=-1, required=True)
+@lang_option
+def command(subject: tuple[str, ...], lang: str | None) -> None:
+    """Say what a requirement, an article or a field asks for, with an example.
+
+    SUBJECT: IM-17-1, an article (17, "article 17", 第十七条), or a field (filings[].number).
+    """
+    from genaiservice.cli import subjects
+
+    with verb(lang) as run:
+        found = subjects.find(" ".join(subject))
+        show: Mapping[type[Any], Callable[[Paper, Any], None]] = {
+            subjects.Article: _article,
+            subjects.Field: _field,
+            subjects.Rule: _rule,
+        }
+        show[type(found)](run.paper, found)
+
+
+def _article(paper: Paper, article: Any) -> None:
+    from genaiservice.cli.articles import NAME, OFFICIAL
+
+    paper.line(f"{NAME.in_(paper.lang)} {render.article(article.number, paper.lang)}", "bold")
+    paper.pair(ASKS, article.text)
+    paper.pair(TEXT, OFFICIAL)
+    if not article.rules:
+        paper.say(NO_RULE, indent=4)
+    for rule in article.rules:
+        paper.line()
+        _rule(paper, rule)
+
+
+def _rule(paper: Paper, rule: Any) -> None:
+    requirement, lang = rule.requirement, paper.lang
+    article = render.article(requirement.article, lang)
+    paper.line(f"{requirement.id}  {requirement.title.in_(lang)}  ({article})", "bold")
+    basis = f"{BASES[requirement.basis.value].in_(lang)}; {requirement.source.in_(lang)}"
+    paper.pair(BASIS, basis)
+    paper.pair(FROM, requirement.effective_from.isoformat())
+    levels = dict.fromkeys(one.level.value for one in requirement.severity)
+    weights = {"block": render.BLOCK, "warn": render.WARN}
+    paper.pair(WEIGHT, " / ".join(weights[level].in_(lang) for level in levels))
+    paper.pair(FAMILY, requirement.family.value)
+    paper.pair(render.WHO, render.owner(requirement.owner.value))
+    paper.pair(DECLARE, " ")
+    for field, texts in rule.asked.items():
+        paper.line(field, indent=6)
+        for text in texts:
+            paper.line(f"- {text.in_(lang)}", indent=8)
+    if rule.checks:
+        paper.pair(CHECKED, ", ".join(rule.checks))
+    _example(paper, rule.example)
+
+
+def _field(paper: Paper, field: Any) -> None:
+    paper.line(field.path, "bold")
+    paper.pair(ASKS, field.description)
+    paper.pair(KIND, field.kind)
+    if field.children:
+        paper.pair(FIELDS, ", ".join(field.children))
+    if not field.read_by:
+        paper.pair(READ_BY, NOBODY)
+    for rule, texts in field.read_by:
+        head = f"{rule.id} {rule.title.in_(paper.lang)}"
+        paper.pair(READ_BY, f"{head} ({render.article(rule.article, paper.lang)})")
+        for text in texts:
+            paper.line(f"- {text.in_(paper.lang)}", indent=8)
+    _example(paper, field.example)
+
+
+def _example(paper: Paper, example: str) -> None:
+    if example:
+        paper.pair(EXAMPLE, " ")
+        for line in example.rstrip().split("\n"):
+            paper.line(line, indent=6)

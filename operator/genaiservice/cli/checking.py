@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `check` knows of one manifest: the faults of its form and the findings of the verdict, each
+with line and column.
+
+The verdict is the operator's own (`rules.judge`); nothing here judges. A placeholder (`<…>`, as
+`init` writes it) stands for a value that is still to come: it refuses, and other words about the
+same field would only hide that.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+from genaiservice.api.declared import compliance
+from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.problem import EMPTY, Problem, Text
+from genaiservice.cli.kept import catalogue
+from genaiservice.cli.manifests import Manifest
+from genaiservice.cli.schema import faults
+from genaiservice.cli.wording import short
+from genaiservice.control.core.facts import facts
+from genaiservice.control.core.observed import Observed
+from genaiservice.rules.judge import judge
+from genaiservice.rules.numbers import normalise
+from genaiservice.rules.verdict import Finding, Severity, Suspension, Verdict
+
+PLACEHOLDER: Final = re.compile(r"<[^<>]+>")
+NUMBERS: Final = frozenset(
+    {"number", "uscc", "subjectUscc", "aigcProviderCode", "provinceCode", "phone", "filingNumber"}
+)
+"""Fields whose full-width digits and blanks the rules read as plain ones."""
+
+
+class Weight(StrEnum):
+    FAULT = "fault"
+    """The API server would refuse the object, or nobody can say what is meant."""
+    BLOCK = "block"
+    WARN = "warn"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """One thing to say about one field. `finding` where a requirement says it."""
+
+    code: str
+    weight: Weight
+    field: str
+    what: Text
+    next: Text
+    why: Text = EMPTY
+    line: int = 0
+    column: int = 0
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """`verdict` is the operator's; `allowed` also asks that the object can be applied as it is."""
+
+    manifest: Manifest
+    verdict: Verdict
+    remarks: tuple[Remark, ...]
+
+    @property
+    def name(self) -> str:
+        return str(lookup(self.manifest.body, "metadata", "name", default=""))
+
+    @property
+    def namespace(self) -> str:
+        return str(lookup(self.manifest.body, "metadata", "namespace", default=""))
+
+    @property
+    def title(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name or "?"
+
+    @property
+    def usable(self) -> bool:
+        return not any(remark.weight is Weight.FAULT for remark in self.remarks)
+
+    @property
+    def allowed(self) -> bool:
+        weights = {remark.weight for remark in self.remarks}
+        return not weights & {Weight.FAULT, Weight.BLOCK}
+
+    def count(self, *weights: Weight) -> int:
+        return sum(remark.weight in weights for remark in self.remarks)
+
+
+def check(manifest: Manifest, today: date) -> Checked:
+    body = manifest.body
+    verdict = verdict_on(body, today)
+    blanks = {field: text for field, text in _texts(body.get("spec"), "spec") if _blank(text)}
+    remarks = [
+        *(_fault(fault.code, fault.problem) for fault in faults(body) if fault.field not in blanks),
+        *(_placeholder(field, text) for field, text in blanks.items()),
+        *(_of_finding(one) for one in verdict.findings if one.open and one.field not in blanks),
+        *_suspended(verdict.suspension, verdict.findings),
+        *_notes(body, blanks),
+    ]
+    placed = tuple(_placed(manifest, remark) for remark in remarks)
+    return Checked(manifest=manifest, verdict=verdict, remarks=placed)
+
+
+def verdict_on(body: Json, today: date) -> Verdict:
+    """What the operator would say of the object, from what the object itself shows."""
+    known = facts(Observed(service=body))
+    return judge(catalogue(), compliance(body.get("spec")), known, today)
+
+
+def repeated(rows: Iterable[Checked]) -> Iterator[Checked]:
+    """The rows, with a remark on each service that stands more than once."""
+    first: dict[tuple[str, str], Checked] = {}
+    for row in rows:
+        key = (row.namespace, row.name)
+        other = first.setdefault(key, row)
+        if other is row or not row.name:
+            yield row
+            continue
+        same_file = other.manifest.file == row.manifest.file
+        remark = _twice(row.title, other.manifest.where, same_file=same_file)
+        yield replace(row, remarks=(_placed(row.manifest, remark), *row.remarks))
+
+
+def _placed(manifest: Manifest, remark: Remark) -> Remark:
+    place = manifest.place(remark.field)
+    return replace(remark, line=place.line, column=place.column)
+
+
+def _fault(code: str, problem: Problem) -> Remark:
+    return Remark(
+        code=code,
+        weight=Weight.FAULT,
+        field=problem.where,
+        what=problem.what,
+        why=problem.why,
+        next=problem.next,
+    )
+
+
+def _of_finding(finding: Finding) -> Remark:
+    return Remark(
+        code=finding.id,
+        weight=Weight.BLOCK if finding.severity is Severity.BLOCK else Weight.WARN,
+        field=finding.field or "spec.compliance",
+        what=finding.message,
+        next=finding.remedy,
+        finding=finding,
+    )
+
+
+def _suspended(suspension: Suspension | None, findings: tuple[Finding, ...]) -> Iterator[Remark]:
+    """A suspension that no finding tells of: the kill switch."""
+    if suspension is None or suspension.finding in {one.id for one in findings}:
+        return
+    yield Remark(
+        code=suspension.reason.value,
+        weight=Weight.BLOCK,
+        field=suspension.finding,
+        what=suspension.message,
+        next=Text(
+            en=f"set {suspension.finding} to false when the service may run again",
+            zh=f"可以恢复服务时，请将 {suspension.finding} 设为 false",
+        ),
+    )
+
+
+def _placeholder(field: str, text: str) -> Remark:
+    wanted = text.strip()[1:-1].strip()
+    return Remark(
+        code="placeholder",
+        weight=Weight.BLOCK,
+        field=field,
+        what=Text(en="still holds a placeholder", zh="仍为占位内容"),
+        next=Text(en=f"write in its place: {wanted}", zh=f"请填写：{wanted}"),
+    )
+
+
+def _blank(text: str) -> bool:
+    return PLACEHOLDER.fullmatch(text.strip()) is not None
+
+
+def _notes(body: Json, blanks: dict[str, str]) -> Iterator[Remark]:
+    for field, text in _texts(lookup(body, "spec", "compliance"), "spec.compliance"):
+        if field.rpartition(".")[2] not in NUMBERS or field in blanks:
+            continue
+        plain = normalise(text)
+        if plain != text and plain:
+            yield Remark(
+                code="normalised",
+                weight=Weight.NOTE,
+                field=field,
+                what=Text(
+                    en=f"full-width signs or stray blanks; read as {short(plain)}",
+                    zh=f"含全角字符或多余空格，按 {short(plain)} 读取",
+                ),
+                next=Text(en="write it so, to be sure", zh="建议直接改为该写法"),
+            )
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text below with its field path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from _texts(child, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _texts(child, f"{path}[{index}]")
+
+
+def _twice(title: str, first: str, *, same_file: bool) -> Remark:
+    return Remark(
+        code="repeated",
+        weight=Weight.FAULT if same_file else Weight.NOTE,
+        field="metadata.name",
+        what=Text(en=f"{title} stands at {first} already", zh=f"{title} 已在 {first} 中出现"),
+        why=Text(en="only the last one applied would count", zh="只有最后应用的一份有效"),
+        next=Text(
+            en="keep one of them, or give each its own name or namespace",
+            zh="请只保留一份，或使用不同的名称或命名空间",
+        ),
+    )
