@@ -245,6 +245,36 @@ def test_no_term_leaves_by_any_choice_field_or_cut_and_clean_text_is_whole(seed:
         }, case
 
 
+@SEEDS
+@given(st.integers(0, 2**32))
+def test_tokens_leave_when_and_only_when_their_characters_do(seed: int) -> None:
+    for case in range(CASES // 3):
+        draw = drawn(seed, case)
+        alphabet = draw.choice(ALPHABETS)
+        rules, oracle = a_policy(draw, alphabet)
+        text = a_text(draw, oracle, alphabet, draw.randint(1, 12))
+        events = []
+        for said in pieces(draw, text):
+            tokens = [{"token": one, "logprob": -1} for one in pieces(draw, said)]
+            events.append(chunk(said, logprobs={"content": tokens}))
+        client = heard(rules, 1, [*events, chunk(finish_reason="stop"), DONE])
+        spelled = "".join(
+            entry["token"]
+            for tree in client.trees
+            for choice in tree["choices"]
+            for entry in (choice["logprobs"] or {}).get("content", ())
+        )
+        moment = oracle.moments(text)[-1]
+        assert is_subsequence(spelled, moment.out), case
+        if not moment.blocked and MASK not in moment.out:
+            assert spelled == text, case
+
+
+def is_subsequence(part: str, text: str) -> bool:
+    rest = iter(text)
+    return all(char in rest for char in part)
+
+
 def junk(draw: Draw, depth: int = 4) -> Any:
     """A JSON value such as no model should send, with the words of the dialect in it."""
     kind = draw.randrange(9 if depth else 6)

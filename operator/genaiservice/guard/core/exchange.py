@@ -37,7 +37,7 @@ from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
 from genaiservice.guard.core.openai import CHAT, COMPLETIONS, MODELS, Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
-from genaiservice.guard.core.screener import ContextLimitError
+from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.stream import Stream
 
 __all__ = ["DEFAULT_LABEL", "Exchange", "LabelMode", "Options", "Screening", "State"]
@@ -107,7 +107,7 @@ _REASONS: Final = {
 }
 _UNREADABLE: Final = (
     BadAnswerError,
-    ContextLimitError,
+    ScreeningLimitError,
     jsonstrict.DuplicateKeyError,
     jsonstrict.NotJsonError,
     jsonstrict.TooDeepError,
@@ -204,7 +204,7 @@ class Exchange:
         asked = self._asked = given.asked
         try:
             decisions = prompt.screen(self._policy, self._options.input, given.passages)
-        except ContextLimitError:
+        except ScreeningLimitError:
             return self._refuse("request_invalid", "messages" if asked.chat else "prompt")
         records: list[Effect] = [Record(decision) for decision in decisions]
         actions = {decision.action for decision in decisions}

@@ -6,9 +6,10 @@ tool call. In Observe mode, and for classes whose action is Flag, screeners only
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from genaiservice.guard.core.effects import Action, Decision, Direction
+from genaiservice.guard.core.logprobs import Spelling
 from genaiservice.guard.core.options import Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.screener import Hit, Screener
@@ -20,7 +21,7 @@ Path: TypeAlias = tuple[str | int, ...]
 class Field:
     """`feed` and `flush` answer what may leave; `hits` what was found, emptied by its reader."""
 
-    __slots__ = ("_escapes", "_screener", "_watchers", "feed", "hits", "name", "path")
+    __slots__ = ("_escapes", "_screener", "_watchers", "feed", "hits", "name", "path", "spelling")
 
     feed: Callable[[str], str]
 
@@ -31,6 +32,7 @@ class Field:
         self.path = path
         self.name = _name(path)
         self.hits: list[Hit] = []
+        self.spelling = Spelling()
         self._screener, self._watchers = _screeners(policy, mode, self.hits)
         self._escapes = Unescaper() if escaped and mode is not Screening.OFF else None
         # Nearly every field has one screener: its method is the field's, without a layer.
@@ -48,9 +50,29 @@ class Field:
         return self._screener.held + (self._escapes.held if self._escapes else 0)
 
     @property
+    def released(self) -> int:
+        """How many characters have left, masked or not."""
+        return self.seen - self.held
+
+    @property
+    def escaped(self) -> bool:
+        """Whether characters are counted after their escapes were read."""
+        return self._escapes is not None
+
+    @property
     def seen(self) -> int:
         screeners = (self._screener, *self._watchers)
         return max((screener.seen for screener in screeners if screener), default=0)
+
+    def take_spelling(self) -> list[Any]:
+        return self.spelling.take(self.released) if self.spelling.waits else []
+
+    def keep_masks(self) -> None:
+        """Notes which characters were masked, for the tokens that spell them."""
+        masks = [(hit.start, hit.end) for hit in self.hits if hit.rule.action is Action.MASK]
+        # Those of the past are of use only to tokens that wait.
+        recent = self.spelling.masks if self.spelling.waits else []
+        self.spelling.masks = recent + masks
 
     def _feed(self, text: str) -> str:
         meant = text if self._escapes is None else self._escapes.feed(text)

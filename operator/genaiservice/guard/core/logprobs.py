@@ -1,40 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
 """Token log-probabilities: they spell the text again, so they leave only with it.
 
-Rule: `faithful` says whether a choice's logprobs tell nothing beside a text that leaves whole:
-the tokens spell exactly that text, their bytes are theirs, and no alternative is a hit. In every
-other case the caller drops them (a list half right would be worse than none).
+Rule: logprobs are `faithful` when they tell nothing beside the text: their tokens spell exactly
+it, the bytes are the tokens', and no alternative is a hit. Faithful ones wait token by token with
+the text (`Spelling`), and those of masked characters never leave. Others are dropped, as are
+token numbers whenever the text does not leave whole: what they spell cannot be seen.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from genaiservice.api.jsontree import MutableJson
+from genaiservice.guard.core.holdback import Span
 
 SPELLED: Final = ("logprobs", "token_ids")
 """Fields of a choice that spell its text again."""
 
 
-def drop_unfaithful(
-    item: MutableJson, said: str, whole: bool, clean: Callable[[str], bool]
-) -> bool:
-    """Takes out of a choice what spells more than leaves of it; answers whether it did.
+class Spelling:
+    """The tokens of one text that wait for their characters."""
 
-    `whole` says that every text of the choice leaves as it came and none waits.
-    """
-    dropped = False
-    for key in SPELLED:
-        value = item.get(key)
-        if value is None:
-            continue
-        if key == "logprobs":
-            kept = whole and faithful(value, said, clean)
-        else:
-            kept = whole and isinstance(value, list) and all(type(one) is int for one in value)
-        if not kept:
-            item[key] = None
-            dropped = True
-    return dropped
+    __slots__ = ("_rows", "masks")
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, Any]] = []
+        self.masks: list[Span] = []
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._rows)
+
+    def push(self, logprobs: Any, at: int) -> None:
+        """Adds the tokens of faithful logprobs; their text begins at character `at`."""
+        for row in rows(logprobs):
+            end = at + len(row["token"] if "token" in row else row["tokens"])
+            self._rows.append((at, end, row))
+            at = end
+
+    def take(self, released: int) -> list[Any]:
+        """The tokens whose characters have left, without those that were masked."""
+        gone = [row for row in self._rows if row[1] <= released]
+        self._rows = self._rows[len(gone) :]
+        # A token that waits may begin before the last character that left.
+        oldest = self._rows[0][0] if self._rows else released
+        masks, self.masks = self.masks, [mask for mask in self.masks if mask[1] > oldest]
+        return [
+            row
+            for start, end, row in gone
+            if not any(begin < end and start < stop for begin, stop in masks)
+        ]
+
+
+def rows(logprobs: Any) -> list[Any]:
+    """One object a token, of both shapes of faithful logprobs."""
+    if not logprobs:
+        return []
+    if "tokens" not in logprobs:
+        return list(logprobs.get("content") or [])
+    columns = {key: column for key, column in logprobs.items() if column}
+    return [
+        {key: column[at] for key, column in columns.items()}
+        for at in range(len(logprobs["tokens"]))
+    ]
+
+
+def joined(tokens: list[Any]) -> Any:
+    """Logprobs of these tokens again; None of none."""
+    if not tokens:
+        return None
+    if "token" in tokens[0]:
+        return {"content": tokens}
+    return {key: [row.get(key) for row in tokens] for key in tokens[0]}
+
+
+def drop_numbers(item: MutableJson, *, whole: bool) -> bool:
+    """Takes token numbers out of a choice whose texts do not leave whole."""
+    value = item.get("token_ids")
+    if value is None:
+        return False
+    if whole and isinstance(value, list) and all(type(one) is int for one in value):
+        return False
+    item["token_ids"] = None
+    return True
 
 
 def faithful(logprobs: Any, text: str, clean: Callable[[str], bool]) -> bool:
@@ -86,6 +133,8 @@ def _legacy(logprobs: dict[str, Any], text: str, clean: Callable[[str], bool]) -
         return False
     columns = [logprobs.get(key) or [] for key in ("token_logprobs", "text_offset", "top_logprobs")]
     if not all(isinstance(column, list) for column in columns):
+        return False
+    if any(column and len(column) != len(tokens) for column in columns):
         return False
     numbers = (*columns[0], *columns[1])
     if not all(number is None or isinstance(number, int | float) for number in numbers):

@@ -29,8 +29,12 @@ PLAIN_SIZE: Final = 64
 Offsets = Sequence[int]
 
 
-class ContextLimitError(Exception):
-    """More characters stay open than may be kept; the text cannot be screened."""
+HITS_LIMIT: Final = 10_000
+"""Most hits that wait for their reader: a text made of terms must not fill the memory either."""
+
+
+class ScreeningLimitError(Exception):
+    """More characters stay open, or more hits wait, than may be kept: no screening of this text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +155,8 @@ class Screener:
         """One step in full: find, decide, release, and keep what the next step needs."""
         whole, normal = self._context + text, self._normal + more
         size = len(normal)
-        if len(self._context) > CONTEXT_LIMIT:
-            raise ContextLimitError
+        if not final and len(self._context) > CONTEXT_LIMIT:
+            raise ScreeningLimitError
         keep = live = size if final else self._terms.live(normal)
         found = self._still_open(self._terms.hits(normal))
         waiting: list[Found] = []
@@ -207,6 +211,8 @@ class Screener:
             span = self._absolute(hit)
             if span in self._decided:
                 continue
+            if len(self.hits) >= HITS_LIMIT:
+                raise ScreeningLimitError
             self._decided.add(span)
             start, end = _spread(hit, starts)
             rule = self._terms.rule(hit[2])

@@ -41,11 +41,11 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import GAP, LabelMode
-from genaiservice.guard.core.logprobs import drop_unfaithful
+from genaiservice.guard.core.logprobs import drop_numbers, faithful, joined, rows
 from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
-from genaiservice.guard.core.screener import ContextLimitError
+from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.sse import DONE, Event, EventLimitError, Parser, render
 from genaiservice.guard.core.template import Template, gap
 
@@ -56,7 +56,7 @@ _KEEP_ALIVE: Final = b":\n\n"
 _HEAD: Final = ("id", "object", "created", "model", "system_fingerprint")
 _BAD: Final = (
     BadAnswerError,
-    ContextLimitError,
+    ScreeningLimitError,
     EventLimitError,
     jsonstrict.DuplicateKeyError,
     jsonstrict.NotJsonError,
@@ -90,12 +90,12 @@ class Stream:
     def feed(self, data: bytes) -> list[Effect]:
         if self.finished:
             return []
-        rest = self._by_templates(data) if self._templates and self._parser.idle else data
-        if rest:
-            try:
+        try:
+            rest = self._by_templates(data) if self._templates and self._parser.idle else data
+            if rest:
                 self._by_parser(rest)
-            except _BAD:
-                self._break_off("upstream_garbage")
+        except _BAD:
+            self._break_off("upstream_garbage")
         if self._close and not self.finished and self._nothing_open():
             self._end(DONE)
         return self._effects()
@@ -206,10 +206,12 @@ class Stream:
         found = texts(item)
         wholes = [self._text(choice, text) for text in found]  # each one, so no `all` over it
         whole = all(wholes)
-        spelled = self._spell(choice, item, found, whole)
+        spelled = self._spell(choice, item, found)
         ends = item.get("finish_reason") is not None
         if ends and not choice.blocked:
             self._finish(choice, found, tails)
+        spelled |= self._take_spelling(choice, item)
+        spelled |= drop_numbers(item, whole=whole and choice.held == 0)
         altered = spelled or any(text.altered for text in found)
         if choice.blocked:
             item["finish_reason"] = None
@@ -249,13 +251,39 @@ class Stream:
         text.put(choice.shown(text.path, out))
         return whole
 
-    def _spell(self, choice: Choice, item: MutableJson, found: list[Text], whole: bool) -> bool:
-        """Drops what spells the text again when that did not leave whole."""
-        if self._options.output is not Screening.BLOCK:
+    def _spell(self, choice: Choice, item: MutableJson, found: list[Text]) -> bool:
+        """Lets faithful logprobs wait with their text, drops others; answers whether it did."""
+        value = item.get("logprobs")
+        if value is None or not self._enforces:
             return False
-        said = "".join(text.original for text in found if is_visible(text.path))
-        whole = whole and choice.held == 0
-        return drop_unfaithful(item, said, whole, self._is_clean)
+        said = [text for text in found if text.original]
+        words = said[0].original if len(said) == 1 else ""
+        if len(said) > 1 or choice.blocked or not faithful(value, words, self._is_clean):
+            item["logprobs"] = None
+            return True
+        if said:
+            field = choice.field(said[0].path)
+            if field.escaped:
+                item["logprobs"] = None
+                return True
+            field.spelling.push(value, field.seen - len(words))
+        return False
+
+    def _take_spelling(self, choice: Choice, item: MutableJson) -> bool:
+        """Puts in the tokens whose characters left; answers whether they are others than came."""
+        if not self._enforces or choice.blocked:
+            dropped = choice.blocked and item.get("logprobs") is not None
+            item["logprobs"] = None if dropped else item.get("logprobs")
+            return dropped
+        tokens = [token for field in choice.fields.values() for token in field.take_spelling()]
+        if tokens == rows(item.get("logprobs")):
+            return False
+        item["logprobs"] = joined(tokens)
+        return True
+
+    @property
+    def _enforces(self) -> bool:
+        return self._options.output is Screening.BLOCK and self._policy.enforced is not None
 
     def _is_clean(self, text: str) -> bool:
         return clean(self._policy, self._options.output, text)
@@ -305,6 +333,7 @@ class Stream:
                         choice.index,
                     )
                 )
+            field.keep_masks()
             field.hits.clear()
             choice.blocked = choice.blocked or field.blocked
 
@@ -324,7 +353,7 @@ class Stream:
 
     def _break_off(self, reason: str) -> None:
         """The model's answer cannot go on: what is clean leaves, then an error says why."""
-        with suppress(ContextLimitError):
+        with suppress(ScreeningLimitError):
             self._flush_all()
         self._decide(Action.ERROR, reason)
         self._close = True

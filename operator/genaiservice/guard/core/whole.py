@@ -6,6 +6,7 @@ Block keeps nothing of the model's text: the reader has seen none of it yet.
 """
 
 from functools import partial
+from typing import Final
 
 import orjson
 
@@ -23,10 +24,19 @@ from genaiservice.guard.core.answer import (
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import LabelMode
-from genaiservice.guard.core.logprobs import drop_unfaithful
+from genaiservice.guard.core.logprobs import drop_numbers, faithful
 from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.screener import ScreeningLimitError
+
+_ERROR_KEYS: Final = {"error", "detail", "message", "object"}
+_UNREADABLE: Final = (
+    ScreeningLimitError,
+    jsonstrict.NotJsonError,
+    jsonstrict.TooDeepError,
+    jsonstrict.DuplicateKeyError,
+)
 
 
 def screen(
@@ -74,9 +84,13 @@ def _choice(
             return True
         text.put(choice.ended(text.path, out))
         altered = altered or text.altered
-    if options.output is Screening.BLOCK:
+    if options.output is Screening.BLOCK and policy.enforced is not None:
+        altered |= drop_numbers(item, whole=whole)
         is_clean = partial(clean, policy, options.output)
-        altered |= drop_unfaithful(item, said, whole, is_clean)
+        logprobs = item.get("logprobs")
+        if logprobs is not None and not (whole and faithful(logprobs, said, is_clean)):
+            item["logprobs"] = None
+            altered = True
     return altered
 
 
@@ -104,8 +118,8 @@ def harmless_error(policy: Policy, data: bytes) -> bool:
     """Whether an upstream's error body may pass: an error object of which no string is a hit."""
     try:
         tree = jsonstrict.loads(data)
-    except (jsonstrict.NotJsonError, jsonstrict.TooDeepError, jsonstrict.DuplicateKeyError):
+        if not isinstance(tree, dict) or not tree.keys() & _ERROR_KEYS:
+            return False
+        return all(clean(policy, Screening.BLOCK, word) for word in strings(tree))
+    except _UNREADABLE:
         return False
-    if not isinstance(tree, dict) or not tree.keys() & {"error", "detail", "message", "object"}:
-        return False
-    return all(clean(policy, Screening.BLOCK, word) for word in strings(tree))

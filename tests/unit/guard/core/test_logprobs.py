@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from genaiservice.guard.core.logprobs import faithful
+from tests.unit.guard.core.talk import DONE, Heard, chunk, event, stream
 
 
 def token(text: str, **more: Any) -> dict[str, Any]:
@@ -31,7 +32,8 @@ CASES: dict[str, tuple[Any, bool]] = {
     "a string": ("今天", False),
     "entries of a wrong type": ({"content": ["今天"]}, False),
     "legacy": ({"tokens": ["今", "天"], "token_logprobs": [None, -1], "text_offset": [0, 1]}, True),
-    "legacy, clean alternatives": ({"tokens": ["今天"], "top_logprobs": [{"明": -1}, None]}, True),
+    "legacy, clean alternatives": ({"tokens": ["今天"], "top_logprobs": [{"明": -1}]}, True),
+    "legacy, columns of unequal length": ({"tokens": ["今天"], "top_logprobs": [{}, {}]}, False),
     "legacy, a hit": ({"tokens": ["今天"], "top_logprobs": [{"违禁": -1}]}, False),
     "legacy, other tokens": ({"tokens": ["违", "禁"]}, False),
     "legacy, text among numbers": ({"tokens": ["今天"], "token_logprobs": ["违禁"]}, False),
@@ -45,3 +47,61 @@ CASES: dict[str, tuple[Any, bool]] = {
 def test_logprobs_are_faithful_when_they_tell_nothing_beside_the_text(case: str) -> None:
     logprobs, wanted = CASES[case]
     assert faithful(logprobs, "今天", lambda word: "违禁" not in word) is wanted
+
+
+def spelled(text: str, *tokens: str) -> bytes:
+    return chunk(text, logprobs={"content": [token(one) for one in tokens or (text,)]})
+
+
+def tokens_of(heard: Heard) -> list[str]:
+    return [
+        entry["token"]
+        for tree in heard.trees
+        for choice in tree["choices"]
+        for entry in (choice.get("logprobs") or {}).get("content", ())
+    ]
+
+
+def test_tokens_wait_with_their_text_and_none_is_lost() -> None:
+    texts = ["今天", "违", "禁", "好", "违禁"]
+    events = [*(spelled(text) for text in texts), chunk(finish_reason="stop"), DONE]
+    heard = stream(events)
+    assert heard.text() == "".join(texts)
+    assert tokens_of(heard) == texts
+    said = ""
+    for tree in heard.trees:
+        spoken = tokens_of(Heard(trees=[tree]))
+        said += tree["choices"][0]["delta"].get("content", "")
+        assert "".join(spoken) == "" or said.endswith("".join(spoken))
+
+
+def test_tokens_of_masked_characters_never_leave() -> None:
+    events = [spelled("他"), spelled("说粗"), spelled("话"), spelled("词走", "词", "走")]
+    heard = stream([*events, spelled("了"), chunk(finish_reason="stop"), DONE])
+    assert heard.text() == "他说＊＊＊走了"
+    assert tokens_of(heard) == ["他", "走", "了"]
+
+
+def test_tokens_of_a_blocked_choice_are_dropped() -> None:
+    heard = stream([spelled("今"), spelled("违禁"), spelled("样本"), DONE])
+    assert tokens_of(heard) == ["今"]
+
+
+def test_legacy_tokens_wait_too() -> None:
+    def said(text: str, at: int) -> bytes:
+        logprobs = {
+            "tokens": [text],
+            "token_logprobs": [-1.0],
+            "top_logprobs": None,
+            "text_offset": [at],
+        }
+        return event({"choices": [{"index": 0, "text": text, "logprobs": logprobs}]})
+
+    last = event({"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]})
+    body = b'{"prompt": "x", "stream": true}'
+    heard = stream(
+        [said("今", 0), said("违", 1), said("好", 2), last], body=body, path="/v1/completions"
+    )
+    found = [tree["choices"][0].get("logprobs") for tree in heard.trees]
+    assert [one and one["tokens"] for one in found] == [["今"], None, ["违", "好"], None]
+    assert found[2]["text_offset"] == [1, 2]

@@ -7,7 +7,12 @@ import pytest
 
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.policy import compile_policy
-from genaiservice.guard.core.screener import CONTEXT_LIMIT, ContextLimitError, Screener
+from genaiservice.guard.core.screener import (
+    CONTEXT_LIMIT,
+    HITS_LIMIT,
+    Screener,
+    ScreeningLimitError,
+)
 from tests.unit.guard.core.talk import REFUSAL
 
 
@@ -136,7 +141,7 @@ def test_blanks_without_end_inside_a_term_are_no_way_to_fill_the_memory() -> Non
     machine.feed("违")
     for _ in range(4):
         machine.feed(" " * (CONTEXT_LIMIT // 4))
-    with pytest.raises(ContextLimitError):
+    with pytest.raises(ScreeningLimitError):
         machine.feed(" ")
     assert machine.held <= 2 * CONTEXT_LIMIT
 
@@ -147,3 +152,15 @@ def test_every_mask_is_recorded_once() -> None:
         machine.feed(char)
     machine.flush()
     assert [(hit.start, hit.end) for hit in machine.hits] == [(0, 2), (0, 4), (4, 6)]
+
+
+def test_hits_without_number_are_no_way_to_fill_the_memory() -> None:
+    machine = screener([], ["粗话"])
+    with pytest.raises(ScreeningLimitError):
+        machine.feed("粗话" * (HITS_LIMIT + 1))
+
+
+def test_a_whole_text_may_hold_as_many_blanks_as_it_likes() -> None:
+    machine = screener(["违禁"])
+    text = "违" + " " * (CONTEXT_LIMIT * 2)
+    assert machine.feed(text) + machine.flush() == text
