@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guard as an application: which requests are let in, and what one exchange is made of.
+"""The guard as an application: what one exchange is made of, and which are open.
 
-Closed by default: while draining, suspended, without a policy or without a working decision log,
-every request is refused with the reason. Per request this module decides; per chunk it is not
-involved.
+Per request this module puts the parts together: intake, exchange, relay, trace, record. Per chunk
+it is not involved.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import Final, cast
 
-from aiohttp import ClientError, web
+from aiohttp import web
 
 from genaiservice.api.directive import Directive, Mode
 from genaiservice.guard import refusal
@@ -23,21 +22,17 @@ from genaiservice.guard.account import SCREENED, Account, Route
 from genaiservice.guard.client import Answer, ClientConnection, Delivered
 from genaiservice.guard.core.effects import Decision
 from genaiservice.guard.core.exchange import Exchange, Options
-from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.headers import REQUEST_OURS, Field, passing, request_head
+from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.proxy import Relay
 from genaiservice.guard.record import DecisionLog
-from genaiservice.guard.refusal import Refusal
 from genaiservice.guard.settings import Settings
 from genaiservice.guard.telemetry import Trace, Tracing
 from genaiservice.guard.upstream import Pool
 
-BODY_SECONDS: Final = 60.0
-METHODS: Final = {Route.CHAT: "POST", Route.COMPLETIONS: "POST", Route.MODELS: "GET"}
-PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 KNOWN_METHODS: Final = PASSED_METHODS | {"HEAD", "OPTIONS"}
 
 log = logging.getLogger(__name__)
@@ -59,12 +54,6 @@ class Parts:
     now: Callable[[], datetime]
 
 
-class RefusedError(Exception):
-    def __init__(self, why: Refusal) -> None:
-        super().__init__(why.code)
-        self.why = why
-
-
 class App:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -74,7 +63,12 @@ class App:
         self._idle.set()
         self.draining = False
         config = parts.settings.config
-        self._limits = config.limits
+        self._intake = Intake(
+            config.limits,
+            policies=parts.policies,
+            decisions=parts.decisions,
+            unscreened=parts.metrics.unscreened.inc,
+        )
         self._passed = frozenset(config.paths)
         self._common: list[Field] = []
         if config.complaint_url:
@@ -149,7 +143,9 @@ class App:
         target = request.raw_path
         if not target.startswith("/") or not target.isascii():
             raise RefusedError(refusal.bad_target())
-        policy = self._admit(account, request.method)
+        policy = self._intake.admit(
+            account, request.method, draining=self.draining, open_=self._open
+        )
         exchange = Exchange(policy, parts.options, int(parts.now().timestamp()))
         relay = Relay(
             exchange,
@@ -167,7 +163,7 @@ class App:
                 answer.keep_alive = False
                 relay.suspend(parts.directive.current)
                 return
-            body = await self._body(request, account, answer)
+            body = await self._intake.body(request, account, answer)
             relay.request(target.partition("?")[0], request.headers.get("Content-Type", ""), body)
             del body
             account.model = exchange.model
@@ -178,55 +174,6 @@ class App:
             client.reader = None
             self._relays.discard(relay)
             relay.close()
-
-    def _admit(self, account: Account, method: str) -> Policy:
-        """The policy to screen with; raises RefusedError when nothing may be let in now."""
-        parts = self._parts
-        if self.draining:
-            raise RefusedError(refusal.draining())
-        if (problem := parts.decisions.failure) is not None:
-            raise RefusedError(refusal.not_recorded(problem))
-        policy = parts.policies.current
-        if policy is None:
-            raise RefusedError(refusal.no_policy(parts.policies.problems))
-        if self._open > self._limits.concurrent_requests:
-            raise RefusedError(refusal.too_many(self._limits.concurrent_requests))
-        allowed = METHODS.get(account.route)
-        if account.route is Route.PASSED:
-            if method not in PASSED_METHODS:
-                raise RefusedError(refusal.method_not_allowed(", ".join(sorted(PASSED_METHODS))))
-            parts.metrics.unscreened.inc()
-            log.info(
-                "request passes unscreened",
-                extra={"request": account.request, "path": account.path, "trace": account.trace},
-            )
-        elif allowed is not None and method != allowed:
-            raise RefusedError(refusal.method_not_allowed(allowed))
-        return policy
-
-    async def _body(self, request: web.BaseRequest, account: Account, answer: Answer) -> bytes:
-        """The whole body, at most as long as the limit says, within BODY_SECONDS."""
-        if account.route is Route.UNKNOWN or not request.body_exists:
-            return b""
-        limit = self._limits.request_body_bytes
-        if (request.content_length or 0) > limit:
-            raise RefusedError(refusal.body_too_large(limit))
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            answer.proceed()
-        body = bytearray()
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while data := await request.content.readany():
-                    body += data
-                    if len(body) > limit:
-                        raise RefusedError(refusal.body_too_large(limit))
-        except TimeoutError:
-            raise RefusedError(refusal.body_too_slow(BODY_SECONDS)) from None
-        except (ClientError, web.RequestPayloadError) as error:
-            if request.transport is None:
-                raise ConnectionResetError from error
-            raise RefusedError(refusal.body_unreadable()) from error
-        return bytes(body)
 
     def _head(
         self, request: web.BaseRequest, account: Account, trace: Trace

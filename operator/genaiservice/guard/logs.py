@@ -1,27 +1,90 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process log on standard error: JSON lines in a pod, readable lines on a terminal.
 
-An exception is shown as its type and the places it passed, never with its message: messages of
+A thread formats and writes, behind a bounded queue: whoever reads the log slowly must not stop a
+stream. Lines that find the queue full are dropped and counted in a line of their own. An
+exception is shown as its type and the places it passed, never with its message: messages of
 parsers quote what they were given, and that may be a prompt.
 """
 
+import atexit
 import json
 import logging
 import sys
+import threading
 import traceback
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Final
 
 STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+QUEUE_LINES: Final = 10_000
+CLOSE_SECONDS: Final = 2.0
+
 
 def set_up(*, terminal: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines() if terminal else JsonLines())
+    target = logging.StreamHandler(sys.stderr)
+    target.setFormatter(Lines() if terminal else JsonLines())
+    handler = Background(target)
+    atexit.register(handler.close)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.logThreads = logging.logProcesses = False
     # Exporters and the server report each failed try; the guard's metrics count them instead.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("aiohttp").setLevel(logging.ERROR)
+
+
+class Background(logging.Handler):
+    def __init__(self, target: logging.Handler, lines: int = QUEUE_LINES) -> None:
+        super().__init__()
+        self._target = target
+        self._most = lines
+        self._queue: deque[logging.LogRecord] = deque()
+        self._wake = threading.Condition()
+        self._dropped = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._wake:
+            if len(self._queue) >= self._most:
+                self._dropped += 1
+                return
+            self._queue.append(record)
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Writes what is queued, for CLOSE_SECONDS at most."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(CLOSE_SECONDS)
+        super().close()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                if not self._queue:
+                    return
+                record = self._queue.popleft()
+                dropped, self._dropped = self._dropped, 0
+            self._target.handle(record)
+            if dropped:
+                self._target.handle(
+                    logging.LogRecord(
+                        __name__,
+                        logging.WARNING,
+                        "",
+                        0,
+                        "log lines dropped: %d",
+                        (dropped,),
+                        None,
+                    )
+                )
 
 
 class JsonLines(logging.Formatter):

@@ -117,6 +117,16 @@ def body_too_large(limit: int) -> Refusal:
     )
 
 
+def too_much_arriving() -> Refusal:
+    return _busy(
+        429,
+        "too_many_requests",
+        Text(en="too many large requests arrive at once", zh="同时到达的大请求过多"),
+        Text(en="try again later", zh="请稍后再试"),
+        1,
+    )
+
+
 def body_unreadable() -> Refusal:
     return _plain(
         400,

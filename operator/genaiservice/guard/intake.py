@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which requests are let in, and how a body is read.
+
+Closed by default: while draining, without a policy or without a working decision log, every
+request is refused with the reason. Bodies are bounded one by one and all together, so that no
+number of clients can fill the memory of the pod.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import ClientError, web
+
+from genaiservice.api.guard_config import Limits
+from genaiservice.guard import refusal
+from genaiservice.guard.account import Account, Route
+from genaiservice.guard.client import Answer
+from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.policy import PolicyStore
+from genaiservice.guard.record import DecisionLog
+from genaiservice.guard.refusal import Refusal
+
+BODY_SECONDS: Final = 60.0
+BODIES: Final = 8
+"""How many bodies of the largest size may be on their way in at once."""
+METHODS: Final = {Route.CHAT: "POST", Route.COMPLETIONS: "POST", Route.MODELS: "GET"}
+PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+log = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    def __init__(self, why: Refusal) -> None:
+        super().__init__(why.code)
+        self.why = why
+
+
+class Intake:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        policies: PolicyStore,
+        decisions: DecisionLog,
+        unscreened: Callable[[], None],
+    ) -> None:
+        self._limits = limits
+        self._policies = policies
+        self._decisions = decisions
+        self._unscreened = unscreened
+        self._arriving = 0
+
+    def admit(self, account: Account, method: str, *, draining: bool, open_: int) -> Policy:
+        """The policy to screen with; raises RefusedError when nothing may be let in now."""
+        if draining:
+            raise RefusedError(refusal.draining())
+        if (problem := self._decisions.failure) is not None:
+            raise RefusedError(refusal.not_recorded(problem))
+        policy = self._policies.current
+        if policy is None:
+            raise RefusedError(refusal.no_policy(self._policies.problems))
+        if open_ > self._limits.concurrent_requests:
+            raise RefusedError(refusal.too_many(self._limits.concurrent_requests))
+        allowed = METHODS.get(account.route)
+        if account.route is Route.PASSED:
+            if method not in PASSED_METHODS:
+                raise RefusedError(refusal.method_not_allowed(", ".join(sorted(PASSED_METHODS))))
+            self._unscreened()
+            log.info(
+                "request passes unscreened",
+                extra={"request": account.request, "path": account.path, "trace": account.trace},
+            )
+        elif allowed is not None and method != allowed:
+            raise RefusedError(refusal.method_not_allowed(allowed))
+        return policy
+
+    async def body(self, request: web.BaseRequest, account: Account, answer: Answer) -> bytes:
+        """The whole body, at most as long as the limit says, within BODY_SECONDS."""
+        if account.route is Route.UNKNOWN or not request.body_exists:
+            return b""
+        limit = self._limits.request_body_bytes
+        if (request.content_length or 0) > limit:
+            raise RefusedError(refusal.body_too_large(limit))
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            answer.proceed()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while data := await request.content.readany():
+                    body += data
+                    self._arriving += len(data)
+                    if len(body) > limit:
+                        raise RefusedError(refusal.body_too_large(limit))
+                    if self._arriving > BODIES * limit:
+                        raise RefusedError(refusal.too_much_arriving())
+        except TimeoutError:
+            raise RefusedError(refusal.body_too_slow(BODY_SECONDS)) from None
+        except (ClientError, web.RequestPayloadError) as error:
+            if request.transport is None:
+                raise ConnectionResetError from error
+            raise RefusedError(refusal.body_unreadable()) from error
+        finally:
+            self._arriving -= len(body)
+        return bytes(body)
