@@ -28,7 +28,7 @@ def test_facts_of_a_case_are_a_patch_on_those_of_the_complete_service() -> None:
     (case,) = (
         case for case in RULES["IM-13-1"].requirement.cases if case.name == "workload keeps more"
     )
-    assert facts_of(case)["workload"] == {"mode": "managed", "replicas": 3}
+    assert facts_of(case)["workload"] == {"mode": "managed", "replicas": 3, "minReplicas": None}
     assert facts_of(case)["service"]["name"] == "chat"
 
 
