@@ -6,7 +6,7 @@ like a difference, or the operator would write for ever.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +71,28 @@ def created(control_plane: ControlPlane, of: MutableJson) -> MutableJson:
     return tree
 
 
-def carried_out(control_plane: ControlPlane, seen: Observed, made: Plan) -> Observed:
+@dataclass(frozen=True, kw_only=True)
+class Hands:
+    """Carries plans out as the operator: policies of the chart let nobody else write profiles."""
+
+    control_plane: ControlPlane
+    kubeconfig: Path
+
+
+@pytest.fixture
+def hands(control_plane: ControlPlane, kinds_in_place: None, operator_kubeconfig: Path) -> Hands:
+    return Hands(control_plane=control_plane, kubeconfig=operator_kubeconfig)
+
+
+def carried_out(hands: Hands, seen: Observed, made: Plan) -> Observed:
     """The writes of `made` on the real server, and what is to be seen afterwards."""
     written = [manifest for manifest in (made.profile, *made.apply) if manifest is not None]
     if written:
         manager = f"--field-manager={names.FIELD_MANAGER}"
         wrapped = json.dumps({"apiVersion": "v1", "kind": "List", "items": written})
         arguments = ("apply", "--server-side", "--force-conflicts", manager, "-f", "-")
-        control_plane.kubectl(*arguments, input=wrapped)
-    by_kind = items(control_plane, (names.KIND_PROFILE, *CHILD_KINDS), seen.namespace)
+        hands.control_plane.kubectl(*arguments, input=wrapped, kubeconfig=hands.kubeconfig)
+    by_kind = items(hands.control_plane, (names.KIND_PROFILE, *CHILD_KINDS), seen.namespace)
     return replace(
         seen,
         service={**seen.service, "status": made.status} if made.status else seen.service,
@@ -114,12 +127,12 @@ def items(
     ],
 )
 def test_what_was_applied_needs_no_second_write(
-    control_plane: ControlPlane, namespace: str, of: dict[str, Any]
+    control_plane: ControlPlane, hands: Hands, namespace: str, of: dict[str, Any]
 ) -> None:
     asked = created(control_plane, service(namespace=namespace, **of))
     seen = observed(asked)
     made = plan(seen, verdict(), NOW, SETTINGS)
-    after = carried_out(control_plane, seen, made)
+    after = carried_out(hands, seen, made)
     second = plan(after, verdict(), NOW, SETTINGS)
     assert [manifest["kind"] for manifest in second.apply] == []
     assert second.profile is None
@@ -127,19 +140,21 @@ def test_what_was_applied_needs_no_second_write(
 
 
 @pytest.mark.usefixtures("kinds_in_place")
-def test_an_edited_child_is_seen_and_repaired(control_plane: ControlPlane, namespace: str) -> None:
+def test_an_edited_child_is_seen_and_repaired(
+    control_plane: ControlPlane, hands: Hands, namespace: str
+) -> None:
     seen = observed(created(control_plane, service(namespace=namespace)))
-    after = carried_out(control_plane, seen, plan(seen, verdict(), NOW, SETTINGS))
+    after = carried_out(hands, seen, plan(seen, verdict(), NOW, SETTINGS))
     opened = '{"spec":{"ingress":[{}]}}'
     control_plane.kubectl("patch", "networkpolicy", "chat", "-n", namespace, "-p", opened,
                           "--type=merge")  # fmt: skip
     retargeted = '[{"op":"replace","path":"/spec/ports/0/targetPort","value":8000}]'
     control_plane.kubectl("patch", "service", "chat", "-n", namespace, "-p", retargeted,
                           "--type=json")  # fmt: skip
-    edited = carried_out(control_plane, after, Plan())
+    edited = carried_out(hands, after, Plan())
     repair = plan(edited, verdict(), NOW, SETTINGS)
     assert [manifest["kind"] for manifest in repair.apply] == ["NetworkPolicy", "Service"]
-    mended = carried_out(control_plane, edited, repair)
+    mended = carried_out(hands, edited, repair)
     assert plan(mended, verdict(), NOW, SETTINGS).apply == ()
 
 
