@@ -89,6 +89,27 @@ def test_the_trace_goes_from_the_client_through_the_guard_to_the_model(
     assert headers["tracestate"] == "vendor=1"
 
 
+@pytest.mark.parametrize(
+    ("content", "stream", "reason"),
+    [("你好", True, "stop"), ("你好", False, "stop"), ("term", True, "content_filter")],
+)
+def test_the_models_span_tells_how_the_answer_ended(
+    upstream: Upstream,
+    guard: Guard,
+    collector: Collector,
+    content: str,
+    stream: bool,
+    reason: str,
+) -> None:
+    ask(guard, content, stream=stream)
+    trace = upstream.calls[-1].headers["traceparent"].split("-")[1]
+    (span,) = [span for span in spans_of(collector, trace, 2) if span.name == "chat m"]
+    assert span.attributes["gen_ai.response.finish_reasons"] == reason
+    if not stream:
+        assert span.attributes["gen_ai.usage.input_tokens"] == "3"
+        assert span.attributes["gen_ai.usage.output_tokens"] == "5"
+
+
 def test_a_decision_carries_the_id_of_its_trace(guard: Guard, collector: Collector) -> None:
     trace = "1af7651916cd43dd8448eb211c80319d"
     ask(guard, "term", f"traceparent: 00-{trace}-b7ad6b7169203331-01")

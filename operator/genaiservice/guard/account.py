@@ -44,7 +44,6 @@ class Account:
     upstream_status: int = 0
     fault: str = ""
     client_gone: bool = False
-    held: int = 0
     finish_reasons: tuple[str, ...] = ()
     input_tokens: int | None = None
     output_tokens: int | None = None

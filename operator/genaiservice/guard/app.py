@@ -18,7 +18,7 @@ from aiohttp import web
 
 from genaiservice.api.directive import Directive, Mode
 from genaiservice.guard import refusal
-from genaiservice.guard.account import SCREENED, Account, Route
+from genaiservice.guard.account import OPERATIONS, SCREENED, Account, Route
 from genaiservice.guard.client import Answer, ClientConnection, Delivered
 from genaiservice.guard.core.effects import Decision
 from genaiservice.guard.core.exchange import Exchange, Options
@@ -26,6 +26,7 @@ from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.headers import REQUEST_OURS, Field, passing, request_head
 from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError
 from genaiservice.guard.metrics import Metrics
+from genaiservice.guard.outcome import outcome
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.proxy import Relay
 from genaiservice.guard.record import DecisionLog
@@ -170,6 +171,7 @@ class App:
             account.streaming = exchange.streaming
             if relay.forward is not None:
                 await relay.run(parts.pool, self._head(request, account, trace))
+                _note_outcome(account, relay)
         finally:
             client.reader = None
             self._relays.discard(relay)
@@ -227,8 +229,6 @@ class App:
             metrics.upstream_errors.labels(account.fault).inc()
         if account.client_gone:
             metrics.client_gone.inc()
-        if account.held:
-            metrics.held.inc(account.held)
         log.info(
             "exchange",
             extra={
@@ -244,6 +244,14 @@ class App:
                 "client_gone": account.client_gone,
             },
         )
+
+
+def _note_outcome(account: Account, relay: Relay) -> None:
+    if account.route in OPERATIONS and account.upstream_status == 200:
+        found = outcome(relay.tail, stream=account.streaming)
+        account.finish_reasons = found.finish_reasons
+        account.input_tokens = found.input_tokens
+        account.output_tokens = found.output_tokens
 
 
 def _plain(given: str) -> bool:

@@ -61,11 +61,6 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.held = Counter(
-            "genai_guard_held_characters_total",
-            "Characters that waited for the text after them before they could leave.",
-            registry=registry,
-        )
         self.upstream_errors = Counter(
             "genai_guard_upstream_errors_total",
             "Answers of the model that failed or broke off, by fault.",

@@ -9,8 +9,10 @@ the answer and stops the model: fail closed.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from typing import Final
 
 from genaiservice.api.directive import Directive
 from genaiservice.guard.account import Account
@@ -32,6 +34,8 @@ from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
 
 log = logging.getLogger(__name__)
 
+TAIL_PARTS: Final = 4
+
 Recorder = Callable[[Decision, Account], None]
 
 
@@ -50,6 +54,7 @@ class Relay:
         "_record",
         "_stall",
         "_turn",
+        "tail",
     )
 
     def __init__(
@@ -77,6 +82,8 @@ class Relay:
         self._fields: list[Field] = []
         self._forward: bytes | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
+        """The last parts of the answer's body that went to the client."""
 
     @property
     def forward(self) -> bytes | None:
@@ -207,6 +214,7 @@ class Relay:
                 self._finish()
             case Respond(status=status, content_type=content_type, body=body):
                 self._note_first(len(body))
+                self.tail.append(body)
                 self._answer.whole(status, content_type, body, self._fields)
                 self._finish()
             case Forward(body=body):
@@ -220,6 +228,7 @@ class Relay:
             if self._account.first_sent is None:
                 self._note_first(0)
             self._account.sent_bytes += len(data)
+            self.tail.append(data)
             self._answer.send(data)
 
     def _note_first(self, size: int) -> None:
