@@ -3,6 +3,8 @@
 the rest is refused. No operator runs here: the policies hold by themselves.
 """
 
+import functools
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -50,16 +52,32 @@ def api(control_plane: ControlPlane) -> Access:
 @pytest.fixture
 def write_profile(control_plane: ControlPlane, namespace: str) -> Callable[..., Json]:
     """Writes a GuardProfile as the operator and waits until the policies know it."""
+    return functools.partial(_write_profile, control_plane, namespace)
+
+
+def _write_profile(
+    control_plane: ControlPlane, namespace: str, service: str = "chat", **settings: Any
+) -> Json:
+    wanted = profile(service, **settings)
+    path = f"{profiles(namespace)}/{service}?fieldManager={names.FIELD_MANAGER}&force=true"
     writer = operator(control_plane)
+    written = writer.request("PATCH", path, wanted, content="application/apply-patch+yaml")
+    eventually(lambda: _known(control_plane.api, namespace, wanted))
+    return written
 
-    def write(service: str = "chat", **settings: Any) -> Json:
-        wanted = profile(service, **settings)
-        path = f"{profiles(namespace)}/{service}?fieldManager={names.FIELD_MANAGER}&force=true"
-        written = writer.request("PATCH", path, wanted, content="application/apply-patch+yaml")
-        eventually(lambda: _known(control_plane.api, namespace, wanted))
-        return written
 
-    return write
+@pytest.fixture(scope="module")
+def table(control_plane: ControlPlane, _chart: None) -> str:
+    """A namespace for the rows of tables, which leave nothing behind: `chat` is allowed there,
+    `held` is not and has the pod `model` waiting."""
+    name = f"admission-{uuid.uuid4().hex[:6]}"
+    path = f"/api/v1/namespaces/{name}"
+    control_plane.api.ensure(path, kind="Namespace")
+    eventually(lambda: control_plane.api.get(f"{path}/serviceaccounts/default"))
+    _write_profile(control_plane, name, "chat")
+    _write_profile(control_plane, name, "held", allowed=False)
+    create(control_plane.api, name, pod(service="held"))
+    return name
 
 
 def _known(api: Access, namespace: str, wanted: Json) -> bool:
@@ -188,10 +206,18 @@ def test_a_pod_that_brings_the_exact_guard_is_gated_like_any_other(
     ],
 )
 def test_what_quotas_and_image_policies_set_is_no_difference(
-    api: Access, namespace: str, write_profile: Callable[..., Json], changes: Json
+    api: Access, table: str, changes: Json
+) -> None:
+    api.request("POST", f"{pods(table)}?dryRun=All", with_guard(name="trial", **changes))
+
+
+def test_a_mesh_may_put_its_proxy_and_anybody_a_step_that_ends_before_the_guard(
+    api: Access, namespace: str, write_profile: Callable[..., Json]
 ) -> None:
     write_profile()
-    create(api, namespace, with_guard(**changes))
+    step = {"name": "weights", "image": "fetch:1"}
+    init = [SIDECAR, step, guard()]
+    create(api, namespace, pod(initContainers=init, volumes=guard_volumes("chat")))
 
 
 def test_each_pod_gets_the_guard_of_its_own_service(
@@ -210,6 +236,8 @@ def test_each_pod_gets_the_guard_of_its_own_service(
 
 EXEC = {"exec": {"command": ["kill", "1"]}, "timeoutSeconds": 2, "periodSeconds": 1}
 STRANGE_VOLUME = {"name": names.VOLUME_CONFIG, "configMap": {"name": "mine", "defaultMode": 0o644}}
+SIDECAR = {"name": "istio-proxy", "image": "proxy:1", "restartPolicy": "Always"}
+EARLY = {**SIDECAR, "name": "early"}
 HOST_PORT = {"containerPort": 80, "hostPort": 80}
 MORE = {"drop": ["ALL"], "add": ["SYS_PTRACE"]}
 MOUNT = {"name": "model", "mountPath": "/usr/lib/python3"}
@@ -351,6 +379,12 @@ MOUNT = {"name": "model", "mountPath": "/usr/lib/python3"}
             id="code laid over the guard's",
         ),
         pytest.param(
+            pod(initContainers=[EARLY, guard()], volumes=guard_volumes("chat")),
+            "genai-guard-required",
+            ["sidecar early starts before genai-guard", "Put it after genai-guard", "请将其移到"],
+            id="a sidecar that could take the guard's port",
+        ),
+        pytest.param(
             pod(initContainers=[guard()], volumes=[STRANGE_VOLUME]),
             "genai-guard-required",
             ["spec.volumes: genai-guard-config", "another policy than the declared", "请从 Pod"],
@@ -371,15 +405,9 @@ MOUNT = {"name": "model", "mountPath": "/usr/lib/python3"}
     ],
 )  # fmt: skip
 def test_a_pod_is_refused_in_words_that_say_what_why_and_next(
-    api: Access,
-    namespace: str,
-    write_profile: Callable[..., Json],
-    manifest: Json,
-    policy: str,
-    words: list[str],
+    api: Access, table: str, manifest: Json, policy: str, words: list[str]
 ) -> None:
-    write_profile()
-    message = refusal(lambda: create(api, namespace, manifest))
+    message = refusal(lambda: create(api, table, manifest))
     assert f"'{policy}'" in message
     assert [word for word in words if word not in message] == []
     assert " | " in message
@@ -486,7 +514,7 @@ GUARD_IMAGE: Any = [
     [
         pytest.param(
             "", LIFT, "json",
-            ["only the genaiservice-operator lifts", "kubectl describe genaiservice chat", "闸门"],
+            ["only the genaiservice-operator lifts", "kubectl describe genaiservice held", "闸门"],
             id="lift the gate",
         ),
         pytest.param(
@@ -529,8 +557,9 @@ GUARD_IMAGE: Any = [
     ],
 )  # fmt: skip
 def test_even_the_administrator_cannot(
-    api: Access, waiting: str, subresource: str, change: Json, kind: str, words: list[str]
+    api: Access, table: str, subresource: str, change: Json, kind: str, words: list[str]
 ) -> None:
+    waiting = f"{pods(table)}/model"
     before = api.get(waiting)
     message = refusal(lambda: api.patch(waiting + subresource, change, kind=kind))
     assert "'genai-pod-change'" in message
