@@ -95,9 +95,13 @@ def check(manifest: Manifest, today: date) -> Checked:
     verdict = verdict_on(body, today)
     blanks = {field: text for field, text in _texts(body.get("spec"), "spec") if _blank(text)}
     remarks = [
-        *(_fault(fault.code, fault.problem) for fault in faults(body) if fault.field not in blanks),
+        *(_fault(one.code, one.problem) for one in faults(body) if not _open(one.field, blanks)),
         *(_placeholder(field, text) for field, text in blanks.items()),
-        *(_of_finding(one) for one in verdict.findings if one.open and one.field not in blanks),
+        *(
+            _of_finding(one)
+            for one in verdict.findings
+            if one.open and not _open(one.field, blanks)
+        ),
         *_suspended(verdict.suspension, verdict.findings),
         *_notes(body, blanks),
     ]
@@ -177,6 +181,11 @@ def _placeholder(field: str, text: str) -> Remark:
         what=Text(en="still holds a placeholder", zh="仍为占位内容"),
         next=Text(en=f"write in its place: {wanted}", zh=f"请填写：{wanted}"),
     )
+
+
+def _open(field: str, blanks: dict[str, str]) -> bool:
+    """Whether the field, or a list that it is, still holds a placeholder."""
+    return field in blanks or any(blank.startswith(f"{field}[") for blank in blanks)
 
 
 def _blank(text: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from genaiservice import __version__
-from genaiservice.cli.commands import check, explain, status
+from genaiservice.cli.commands import check, explain, init, status
 from genaiservice.cli.options import shanghai_today
 
 __all__ = ["app", "main", "shanghai_today"]
@@ -26,6 +26,7 @@ def app() -> None:
 
 app.add_command(check.command)
 app.add_command(explain.command)
+app.add_command(init.command)
 app.add_command(status.command)
 
 
