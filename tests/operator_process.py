@@ -22,6 +22,8 @@ from typing import Any
 
 from tests.wait import eventually
 
+SOURCES = Path(__file__).parents[1] / "operator"
+"""The operator of this very tree, whatever is installed."""
 GUARD_IMAGE = "registry.example.test/genaiservice-operator:test"
 NAMESPACE = "genai-system"
 
@@ -121,6 +123,7 @@ def started(
     """The operator, just started."""
     environment = {
         "PATH": os.environ["PATH"],  # noqa: TID251 - for a child process
+        "PYTHONPATH": str(SOURCES),
         "KUBECONFIG": str(kubeconfig),
         "GENAI_GUARD_IMAGE": GUARD_IMAGE,
         "GENAI_OPERATOR_NAMESPACE": NAMESPACE,

@@ -6,7 +6,7 @@ patch, no retry of kopf's is used; a handler that waited would hold one of its f
 """
 
 import logging
-from typing import Any, Final
+from typing import Any
 
 import kopf
 
@@ -14,9 +14,8 @@ from genaiservice.api import names
 from genaiservice.control.engine.intake import Intake
 from genaiservice.control.engine.relations import WATCHED
 from genaiservice.kube.access import Access
+from genaiservice.kube.client import PAGE
 from genaiservice.kube.resources import resource_of
-
-PAGE: Final = 500
 
 
 def registry(access: Access, intake: Intake) -> kopf.OperatorRegistry:
@@ -54,6 +53,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.posting.level = logging.CRITICAL  # kopf.warn() heeds the level only
     # kopf starts when our own first list has found every kind, so it need not watch for CRDs.
     chosen.scanning.disabled = True
+    # Parsed objects of a page wait for their workers: small pages keep the memory of a start low.
     chosen.watching.chunk_size = PAGE
     chosen.watching.inactivity_timeout = 70
     chosen.watching.reconnect_backoff = 1.0

@@ -20,8 +20,9 @@ from kubernetes.aio.client import Configuration
 
 from genaiservice.api.problem import Problem, ProblemError, Text
 
-CONNECTION_LIMIT: Final = 32
-"""Watches hold one connection each (about a dozen), the rest is for our own calls."""
+CONNECTION_LIMIT: Final = 24
+"""Watches hold one connection each (about a dozen), the rest is for our own calls. Each open TLS
+connection takes 256 KiB of buffers."""
 RENEW_PAUSE_SECONDS: Final = 5.0
 """A plugin that keeps giving bad credentials must not be started for every single request."""
 PARTIAL: Final = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"

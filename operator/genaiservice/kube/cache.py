@@ -2,10 +2,12 @@
 """What the watches have shown: objects by kind, namespace and name, with indexes.
 
 Rules. The newer resourceVersion wins, so that the answer to a write and the event about it may
-come in any order. Objects are kept as JSON bytes and parsed when asked for: a parsed object takes
-about seven times the memory, and nobody can change what is here by accident.
+come in any order. Objects are kept as JSON bytes, large ones compressed, and parsed when asked for:
+a parsed object takes about seven times the memory (a service with twenty open findings 200 KiB in
+place of 6), and nobody can change what is here by accident.
 """
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ Entry: TypeAlias = tuple[Any, ...]
 Indexer: TypeAlias = Callable[[Json], Iterable[Entry]]
 """The index entries under which an object is found again."""
 TOMBSTONES: Final = 4096
+COMPRESS_BYTES: Final = 4096
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -52,7 +55,7 @@ class Cache:
         entries = frozenset(self._entries(kind, tree))
         self._unlink(kind, key, kept)
         slim = _slim(kind, tree)
-        new = _Kept(version=version, uid=uid, entries=entries, data=orjson.dumps(slim))
+        new = _Kept(version=version, uid=uid, entries=entries, data=_packed(slim))
         self._kept.setdefault(kind, {})[(key.namespace, key.name)] = new
         for entry in entries:
             self._index.setdefault((kind, entry), set()).add((key.namespace, key.name))
@@ -89,7 +92,7 @@ class Cache:
 
     def get(self, key: ObjectKey) -> MutableJson | None:
         kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
-        return None if kept is None else _loaded(kept.data)
+        return None if kept is None else _unpacked(kept.data)
 
     def version(self, key: ObjectKey) -> int | None:
         kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
@@ -150,7 +153,12 @@ def _slim(kind: str, tree: Json) -> Json:
     return {**tree, "kind": kind, "metadata": metadata}
 
 
-def _loaded(data: bytes) -> MutableJson:
-    tree: Any = orjson.loads(data)
+def _packed(tree: Json) -> bytes:
+    data = orjson.dumps(tree)
+    return data if len(data) < COMPRESS_BYTES else zlib.compress(data, 1)
+
+
+def _unpacked(data: bytes) -> MutableJson:
+    tree: Any = orjson.loads(data if data.startswith(b"{") else zlib.decompress(data))
     assert isinstance(tree, dict)  # noqa: S101 - put() wrote it
     return tree

@@ -94,6 +94,13 @@ def test_what_nobody_reads_is_not_kept(cache: Cache) -> None:
     assert tree["metadata"]["annotations"][LAST_APPLIED] == "{}"
 
 
+def test_a_large_object_is_kept_small_and_comes_back_whole(cache: Cache) -> None:
+    tree = pod(1) | {"status": {"findings": [{"zh": "缺少申报内容；请补充。"}] * 2000}}
+    cache.put("Pod", tree)
+    assert cache.get(KEY) == {**tree, "kind": "Pod"}
+    assert len(cache._kept["Pod"]["shop", "a"].data) < 2000
+
+
 def test_who_changes_what_was_read_changes_nothing_that_is_kept(cache: Cache) -> None:
     cache.put("Pod", pod(1, app="x"))
     read = cache.get(KEY)

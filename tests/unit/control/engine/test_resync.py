@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from genaiservice.control.engine.relations import WATCHED
+from genaiservice.control.engine.resync import Resync
+from genaiservice.kube.errors import Gone
+from tests.unit.control.engine.cluster import VERSIONS, Room, pod, service
+
+CHAT = service("chat")
+
+
+class Lists:
+    """Gives the lists of a cluster; a list may expire on the way."""
+
+    def __init__(self, *trees: dict[str, Any]) -> None:
+        self.trees = list(trees)
+        self.asked: dict[str, str] = {}
+        self.expires = 0
+
+    async def pages(
+        self, kind: str, *, selector: str
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        self.asked[kind] = selector
+        mine = [tree for tree in self.trees if tree["kind"] == kind]
+        version = str(next(VERSIONS))
+        for tree in mine[:1]:
+            yield [tree], version
+        if self.expires:
+            self.expires -= 1
+            raise Gone("expired", status=410)
+        yield mine[1:], version
+
+
+def resync(room: Room, lists: Lists) -> Resync:
+    return Resync(lists, room.intake)  # type: ignore[arg-type]
+
+
+async def test_every_watched_kind_is_listed_before_the_operator_is_ready() -> None:
+    room, lists = Room(), Lists(CHAT, pod("p1"), pod("p2"))
+    again = resync(room, lists)
+    assert not again.listed.is_set()
+    await again.first()
+    assert again.listed.is_set()
+    assert lists.asked == WATCHED
+    assert room.cache.sizes() == {"GenAIService": 1, "Pod": 2}
+    assert room.waiting() == {"chat"}
+
+
+async def test_what_a_watch_has_missed_is_found() -> None:
+    ghost = pod("ghost")
+    room, lists = Room(CHAT, ghost, pod("p1")), Lists(CHAT, pod("p1"), pod("new"))
+    await resync(room, lists).everything()
+    assert {key.name for key in room.cache.keys("Pod")} == {"p1", "new"}
+    assert room.ghosts == [("Pod", 1)]
+
+
+async def test_every_service_is_looked_at_even_when_nothing_is_new() -> None:
+    room, lists = Room(CHAT), Lists(CHAT)
+    await resync(room, lists).everything()
+    assert room.waiting() == {"chat"}
+
+
+async def test_a_list_that_expires_is_begun_anew_and_drops_nothing_half_seen() -> None:
+    room, lists = Room(CHAT, pod("p1"), pod("p2")), Lists(CHAT, pod("p1"), pod("p2"))
+    lists.expires = 2
+    await resync(room, lists).everything()
+    assert {key.name for key in room.cache.keys("Pod")} == {"p1", "p2"}
+    assert room.ghosts == []
+
+
+async def test_a_list_that_always_expires_is_an_error() -> None:
+    lists = Lists(CHAT)
+    lists.expires = 100
+    with pytest.raises(Gone, match="three times"):
+        await resync(Room(), lists).everything()
