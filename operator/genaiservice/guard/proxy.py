@@ -140,7 +140,9 @@ class Relay:
     def upstream_body(self, data: bytes) -> None:
         try:
             effects = self._exchange.upstream(data)
-            if effects:
+            if len(effects) == 1 and type(effects[0]) is Send:
+                self._send(effects[0].data)  # what nearly every chunk comes to
+            else:
                 self._perform(effects)
         except Exception as error:
             self._collapse(error)
@@ -199,11 +201,11 @@ class Relay:
                 self._record(effect.decision, self._account)  # type: ignore[union-attr]
             else:
                 if out:
-                    self._send(out)
+                    self._send(b"".join(out))
                     out = []
                 self._perform_rare(effect)
         if out:
-            self._send(out)
+            self._send(b"".join(out))
 
     def _perform_rare(self, effect: Effect) -> None:
         match effect:
@@ -222,8 +224,7 @@ class Relay:
             case CloseUpstream():
                 self._stop_upstream()
 
-    def _send(self, parts: list[bytes]) -> None:
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
+    def _send(self, data: bytes) -> None:
         if data:  # an empty chunk would end a chunked body
             if self._account.first_sent is None:
                 self._note_first(0)

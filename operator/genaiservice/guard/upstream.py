@@ -44,6 +44,7 @@ class Listener(Protocol):
 
 class Connection(asyncio.Protocol):
     __slots__ = (
+        "_between",
         "_body",
         "_complete",
         "_deadline",
@@ -68,6 +69,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
         self._loop = pool.loop
+        self._between = pool.config.between_bytes_timeout_seconds
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -112,7 +114,7 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         if self._paused and self._transport is not None:
             self._paused = False
-            self._deadline = self._loop.time() + self._pool.config.between_bytes_timeout_seconds
+            self._deadline = self._loop.time() + self._between
             self._transport.resume_reading()
 
     def close(self) -> None:
@@ -138,7 +140,7 @@ class Connection(asyncio.Protocol):
         if self._timer is None:  # idle, or already given up: nothing may come now
             self._discard()
             return
-        self._deadline = self._loop.time() + self._pool.config.between_bytes_timeout_seconds
+        self._deadline = self._loop.time() + self._between
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -238,9 +240,8 @@ class Connection(asyncio.Protocol):
 
     def _watch(self) -> None:
         now = self._loop.time()
-        between = self._pool.config.between_bytes_timeout_seconds
         if self._paused and now >= self._deadline:
-            self._deadline = now + between  # the client is slow, not the model
+            self._deadline = now + self._between  # the client is slow, not the model
         if now < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._watch)
         else:
