@@ -46,7 +46,10 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """`url` may carry a path prefix (`http://127.0.0.1:8000/base`), which precedes every path."""
+    """`url` may carry a path prefix (`http://127.0.0.1:8000/base`), which precedes every path.
+
+    With https the certificate is checked against the system's authorities (`SSL_CERT_FILE`).
+    """
 
     url: str
     connect_timeout_seconds: float = 5
@@ -181,7 +184,7 @@ def _listen(read: Fields) -> Listen:
 def _upstream(read: Fields) -> Upstream:
     url = read.text("url")
     if url:
-        _check_url(read, "url", url, schemes=("http",), query=False)
+        _check_url(read, "url", url, schemes=("http", "https"), query=False)
     upstream = Upstream(
         url=url.rstrip("/"),
         connect_timeout_seconds=read.number("connectTimeoutSeconds", 5, least=0.05, most=300),

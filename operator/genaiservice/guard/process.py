@@ -26,7 +26,6 @@ from genaiservice.guard.app import App, Parts
 from genaiservice.guard.client import ClientServer
 from genaiservice.guard.core.exchange import LabelMode, Options, Screening
 from genaiservice.guard.directive import DirectiveWatch
-from genaiservice.guard.headers import request_head
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.readiness import Readiness, UpstreamProbe
@@ -88,7 +87,7 @@ class Process:
                 now=clock.now,
             )
         )
-        probe = UpstreamProbe(config.upstream, pool.host, pool.port, _probe_request(pool))
+        probe = UpstreamProbe(pool)
         readiness = Readiness(
             policies=self.policies,
             decisions=self.decisions,
@@ -196,8 +195,3 @@ def options(settings: Settings) -> Options:
         label_text=config.label.text,
         paths=frozenset(config.paths),
     )
-
-
-def _probe_request(pool: Pool) -> bytes:
-    fields = [(b"Host", pool.authority), (b"Connection", b"close")]
-    return request_head(b"GET", pool.prefix + b"/v1/models", fields)

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from genaiservice.api.guard_config import Upstream as UpstreamConfig
 from genaiservice.api.problem import Lang, Problem
 from genaiservice.guard.directive import DirectiveWatch
+from genaiservice.guard.headers import request_head
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.record import DecisionLog
+from genaiservice.guard.upstream import Pool
 
 UNREADY_SECONDS: Final = 0.5
 READY_SECONDS: Final = 5.0
@@ -29,11 +30,10 @@ log = logging.getLogger(__name__)
 class UpstreamProbe:
     """Asks the model for `/v1/models`; any HTTP answer below 500 shows that it serves."""
 
-    def __init__(self, config: UpstreamConfig, host: str, port: int, request: bytes) -> None:
-        self._config = config
-        self._host = host
-        self._port = port
-        self._request = request
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        fields = [(b"Host", pool.authority), (b"Connection", b"close")]
+        self._request = request_head(b"GET", pool.prefix + b"/v1/models", fields)
         self._failures = 0
         self.answered = False
         self.detail = "not asked yet"
@@ -45,7 +45,7 @@ class UpstreamProbe:
 
     async def ask(self) -> None:
         try:
-            async with asyncio.timeout(self._config.connect_timeout_seconds):
+            async with asyncio.timeout(self._pool.config.connect_timeout_seconds):
                 status = await self._status()
         except TimeoutError:
             detail = "no answer in time"
@@ -72,7 +72,8 @@ class UpstreamProbe:
         self.answered, self.detail = answered, detail
 
     async def _status(self) -> int:
-        reader, writer = await asyncio.open_connection(self._host, self._port)
+        pool = self._pool
+        reader, writer = await asyncio.open_connection(pool.host, pool.port, ssl=pool.tls)
         try:
             writer.write(self._request)
             await writer.drain()

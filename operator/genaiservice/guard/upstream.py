@@ -7,6 +7,7 @@ listener, in the same call. Every wait has a deadline; what went wrong is one wo
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
@@ -274,7 +275,8 @@ class Pool:
         self.config = config
         self.loop = loop
         self.host = parts.hostname or ""
-        self.port = parts.port or 80
+        self.tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self.port = parts.port or (443 if self.tls else 80)
         self.authority = parts.netloc.encode("ascii")
         self.prefix = parts.path.encode("ascii")
         self._most = idle
@@ -292,7 +294,9 @@ class Pool:
     async def connect(self, factory: Callable[[], Connection]) -> Connection:
         try:
             async with asyncio.timeout(self.config.connect_timeout_seconds):
-                _, connection = await self.loop.create_connection(factory, self.host, self.port)
+                _, connection = await self.loop.create_connection(
+                    factory, self.host, self.port, ssl=self.tls
+                )
         except TimeoutError as error:
             raise UpstreamFailedError("connect_timeout") from error
         except OSError as error:

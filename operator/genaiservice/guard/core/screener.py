@@ -58,14 +58,12 @@ class Screener:
         "_base",
         "_context",
         "_decided",
-        "_iter",
-        "_longest",
         "_mask",
-        "_match",
         "_normal",
         "_normal_base",
         "_normaliser",
         "_observe",
+        "_opens",
         "_pending",
         "_sent",
         "_table",
@@ -90,9 +88,7 @@ class Screener:
         self._mask = mask
         self._observe = observe
         self._table = normaliser.table
-        self._iter = terms.automaton.iter
-        self._match = terms.automaton.match
-        self._longest = terms.longest
+        self._opens = terms.opens
         self.blocked: Hit | None = None
         self.hits: list[Hit] = [] if hits is None else hits
         self._context = ""
@@ -129,19 +125,14 @@ class Screener:
         size = len(normal)
         if size > PLAIN_SIZE:
             return self._advance(text, more)
-        for _ in self._iter(normal):
-            return self._advance(text, more)
-        match = self._match
-        for live in range(max(0, size - self._longest), size):
-            if match(normal[live:]):
-                if normal != whole:
-                    return self._advance(text, more)
-                break
-        else:
+        live = self._opens(normal)
+        if live == size:
             self._base += len(whole)
             self._normal_base += size
             self._context = self._normal = ""
             return whole
+        if live < 0 or normal != whole:
+            return self._advance(text, more)
         self._base += live
         self._normal_base += live
         self._context = self._normal = whole[live:]

@@ -41,11 +41,12 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import GAP, LabelMode
-from genaiservice.guard.core.logprobs import drop_numbers, faithful, joined, rows
+from genaiservice.guard.core.logprobs import drop_numbers
 from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.screener import ScreeningLimitError
+from genaiservice.guard.core.spelling import leave_with_text, wait_with_text
 from genaiservice.guard.core.sse import DONE, Event, EventLimitError, Parser, render
 from genaiservice.guard.core.template import Template, gap
 
@@ -206,12 +207,13 @@ class Stream:
         found = texts(item)
         wholes = [self._text(choice, text) for text in found]  # each one, so no `all` over it
         whole = all(wholes)
-        spelled = self._spell(choice, item, found)
+        spelled = self._enforces and wait_with_text(choice, item, found, self._is_clean)
         ends = item.get("finish_reason") is not None
         if ends and not choice.blocked:
             self._finish(choice, found, tails)
-        spelled |= self._take_spelling(choice, item)
-        spelled |= drop_numbers(item, whole=whole and choice.held == 0)
+        if self._enforces:
+            spelled |= leave_with_text(choice, item)
+            spelled |= drop_numbers(item, whole=whole and choice.held == 0)
         altered = spelled or any(text.altered for text in found)
         if choice.blocked:
             item["finish_reason"] = None
@@ -250,36 +252,6 @@ class Stream:
             self._drain(choice)
         text.put(choice.shown(text.path, out))
         return whole
-
-    def _spell(self, choice: Choice, item: MutableJson, found: list[Text]) -> bool:
-        """Lets faithful logprobs wait with their text, drops others; answers whether it did."""
-        value = item.get("logprobs")
-        if value is None or not self._enforces:
-            return False
-        said = [text for text in found if text.original]
-        words = said[0].original if len(said) == 1 else ""
-        if len(said) > 1 or choice.blocked or not faithful(value, words, self._is_clean):
-            item["logprobs"] = None
-            return True
-        if said:
-            field = choice.field(said[0].path)
-            if field.escaped:
-                item["logprobs"] = None
-                return True
-            field.spelling.push(value, field.seen - len(words))
-        return False
-
-    def _take_spelling(self, choice: Choice, item: MutableJson) -> bool:
-        """Puts in the tokens whose characters left; answers whether they are others than came."""
-        if not self._enforces or choice.blocked:
-            dropped = choice.blocked and item.get("logprobs") is not None
-            item["logprobs"] = None if dropped else item.get("logprobs")
-            return dropped
-        tokens = [token for field in choice.fields.values() for token in field.take_spelling()]
-        if tokens == rows(item.get("logprobs")):
-            return False
-        item["logprobs"] = joined(tokens)
-        return True
 
     @property
     def _enforces(self) -> bool:
