@@ -136,7 +136,7 @@ def started(
         log = Path(folder) / "operator.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "genaiservice.control.process"],
+                [sys.executable, "-m", "genaiservice", "operator"],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -102,7 +102,7 @@ def test_an_operator_without_rights_is_alive_and_not_ready(
 
 def test_wrong_settings_end_the_process_with_every_fault_named() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "genaiservice.control.process"],
+        [sys.executable, "-m", "genaiservice", "operator"],
         env={"PATH": os.environ["PATH"], "GENAI_WORKERS": "0", "LANG": "zh_CN.UTF-8"},  # noqa: TID251
         capture_output=True,
         text=True,

@@ -10,7 +10,6 @@ kubelet starts it anew: nothing is lost, since everything is read from the clust
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 import threading
@@ -222,7 +221,3 @@ def main(env: Mapping[str, str]) -> int:
             log.error("the operator ends", exc_info=cause)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(os.environ))  # noqa: TID251 - the edge of the process
