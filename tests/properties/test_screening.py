@@ -13,17 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.guard.core.matcher import WIDE
 from genaiservice.guard.core.policy import Policy, compile_policy
 from genaiservice.guard.core.screener import Screener
 from tests.properties.screening_oracle import Oracle
 from tests.unit.guard.core.talk import DONE, REFUSAL, Heard, chunk, event, request
 
 CASES = 60
-"""Cases a seed; with the 100 seeds of each law, the file runs 36,000."""
+"""Cases a seed; with the 100 seeds of each law, the file runs 32,000."""
 SEEDS = settings(max_examples=100, deadline=None, derandomize=True)
 MASK = "囗"
 """A character that normalisation keeps: a mask never joins what stands around it."""
 
+OTHERS = [chr(code) * 2 for code in range(0x20000, 0x20000 + WIDE + 1)]
 ALPHABETS = ("ab", "abc", "违禁样本", "aB违ﬁf", "样样違违a")
 FILLER = "今天好x"
 BETWEEN = ("\u200b", "\u2060", " ", "·", "-", "😀", "\u0301", "\ufe0f", "")
@@ -44,12 +46,14 @@ def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, 
     blocks = [term for term in terms if term not in masks]
     around = draw.choice((0, 0, 1, 2)) if allow else 0
     allowed = [word(0, 2) + draw.choice(terms) + word(0, 2) for _ in range(around)]
+    # Now and then so many other terms that the matcher takes its other way; none ever occurs.
+    others = OTHERS if draw.random() < 0.03 else []
     tree = {
         "version": 1,
         "refusal": REFUSAL,
         "mask": MASK,
         "classes": {
-            "A1a": {"action": "Block", "terms": blocks},
+            "A1a": {"action": "Block", "terms": blocks + others},
             "A2a": {"action": "Mask", "terms": masks},
         },
         "allow": allowed,
@@ -112,7 +116,7 @@ def pieces(draw: Draw, text: str) -> list[str]:
 @given(st.integers(0, 2**32))
 def test_what_leaves_at_every_moment_is_exactly_what_the_oracle_lets_leave(seed: int) -> None:
     """At once safety (nothing of a term), least delay (nothing waits longer), and chunk law."""
-    for case in range(CASES * 3):
+    for case in range(CASES * 2):
         draw = drawn(seed, case)
         alphabet = draw.choice(ALPHABETS)
         rules, oracle = a_policy(draw, alphabet)
@@ -182,7 +186,7 @@ def reads(draw: Draw, data: bytes) -> list[bytes]:
     """Bytes cut anywhere, also inside a character."""
     out, at = [], 0
     while at < len(data):
-        step = draw.choice((1, 3, 50, 300, 301, 2000))
+        step = draw.choice((1, 7, 50, 200, 300, 301, 2000))
         out.append(data[at : at + step])
         at += step
     return out
@@ -227,22 +231,21 @@ def test_no_term_leaves_by_any_choice_field_or_cut_and_clean_text_is_whole(seed:
         assert client.finish == other.finish, case
         assert client.done
         assert not client.error
-        for (index, name), text in texts.items():
+        ends = {key: oracle.moments(text)[-1] for key, text in texts.items()}
+        for (index, name), end in ends.items():
             out = client.text(name, index)
-            moments = oracle.moments(text)
             blocked = client.finish[index] == "content_filter"
             if name == "content" and blocked:
                 out = without_refusal(out)
             normal = rules.normaliser.normalise(out)
             assert not any(term in normal for term in oracle.blocks | oracle.masks), case
             if not blocked:
-                assert out == moments[-1].out, case
-                assert not moments[-1].blocked
+                assert out == end.out, case
+                assert not end.blocked
             else:
-                assert moments[-1].out.startswith(out), case
-        assert {index for index, end in client.finish.items() if end == "content_filter"} == {
-            index for (index, _), text in texts.items() if oracle.moments(text)[-1].blocked
-        }, case
+                assert end.out.startswith(out), case
+        filtered = {index for index, why in client.finish.items() if why == "content_filter"}
+        assert filtered == {index for (index, _), end in ends.items() if end.blocked}, case
 
 
 @SEEDS
