@@ -124,5 +124,5 @@ def _row(finding: Finding, rule: CompiledRequirement, declaration: Json) -> Row:
     row = Row(finding=finding, source=rule.requirement.source)
     if not row.applies:
         return row
-    shown, left_out = facts_of(rule, declaration)
+    shown, left_out = facts_of(rule, declaration, finding.field)
     return Row(finding=finding, source=row.source, facts=shown, left_out=left_out)

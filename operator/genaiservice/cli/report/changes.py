@@ -131,8 +131,8 @@ def _now(one: Finding) -> EarlierRow:
 
 
 def _key(row: EarlierRow) -> tuple[str, ...]:
-    """What counts as a change: not the words of a title."""
-    return (row.result, row.severity, row.level, row.reason, row.deadline)
+    """What counts as a change: not the words of a title, nor how much it would weigh if open."""
+    return (str(_weight(row)), row.result, row.level, row.reason, row.deadline)
 
 
 def _direction(before: EarlierRow | None, after: EarlierRow) -> Direction:
@@ -157,7 +157,7 @@ def _story(row: EarlierRow) -> Text:
         more.append(row.level.value)
     if row.deadline:
         more.append(row.deadline)
-    extra = f" ({', '.join(more)})" if more else ""
     return Text(
-        en=f"{known.sign} {known.word.en}{extra}", zh=f"{known.sign} {known.word.zh}{extra}"
+        en=f"{known.sign} {known.word.en}{': ' if more else ''}{', '.join(more)}",
+        zh=f"{known.sign} {known.word.zh}{'：' if more else ''}{'，'.join(more)}",
     )

@@ -6,7 +6,7 @@ Channels that the law wants public (complaints, requests of users) are shown as 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,9 +15,9 @@ from genaiservice.api.problem import Text
 from genaiservice.cli.report.page import Fact
 from genaiservice.cli.report.words import NOT_DECLARED
 from genaiservice.rules.compile import CompiledRequirement, CompiledStep
-from genaiservice.rules.paths import Void, render
+from genaiservice.rules.paths import ROOT, Void, render
 
-MOST_FACTS: Final = 8
+MOST_FACTS: Final = 12
 """Of one requirement; a report is read, not searched."""
 CHARACTERS: Final = 64
 NAMED: Final = 6
@@ -37,13 +37,20 @@ YES: Final = Text(en="yes", zh="是")
 NO: Final = Text(en="no", zh="否")
 
 
-def facts_of(compiled: CompiledRequirement, declaration: Json) -> tuple[tuple[Fact, ...], int]:
-    """The declared values that the requirement looks at, and how many more there are."""
+def facts_of(
+    compiled: CompiledRequirement, declaration: Json, fault: str
+) -> tuple[tuple[Fact, ...], int]:
+    """The declared values that the requirement looks at, and how many more there are.
+
+    What stands at `fault` (a field path) is among those that are shown.
+    """
     found: dict[str, Fact] = {}
     for fact in _facts(compiled, declaration):
         found.setdefault(fact.field, fact)
-    shown = tuple(found.values())
-    return shown[:MOST_FACTS], max(0, len(shown) - MOST_FACTS)
+    shown = tuple(fact for fact in found.values() if not _is_shell(fact, found))
+    at = [fact for fact in shown[MOST_FACTS:] if f"{ROOT}.{fact.field}" == fault]
+    kept = (*shown[: MOST_FACTS - len(at)], *at)
+    return kept, len(shown) - len(kept)
 
 
 def _facts(compiled: CompiledRequirement, declaration: Json) -> Iterator[Fact]:
@@ -53,8 +60,14 @@ def _facts(compiled: CompiledRequirement, declaration: Json) -> Iterator[Fact]:
         for trail, value in step.path.places(declaration, step.where):
             if value is Void.ABSENT and (step.step.optional or step.step.suspends):
                 continue
-            field = render(trail).removeprefix("spec.compliance").lstrip(".")
-            yield Fact(field=field or "spec.compliance", value=_told(step, field, value))
+            field = render(trail).removeprefix(ROOT).lstrip(".")
+            yield Fact(field=field or ROOT, value=_told(step, field, value))
+
+
+def _is_shell(fact: Fact, found: Mapping[str, Fact]) -> bool:
+    """A list or object of which the requirement shows the parts."""
+    begins = (f"{fact.field}.", f"{fact.field}[")
+    return any(field.startswith(begins) for field in found)
 
 
 def _told(step: CompiledStep, field: str, value: Any) -> Text:

@@ -107,12 +107,12 @@ def _masthead(page: Page, lang: Lang) -> Element:
         element("p", REPORT.in_(lang), kind="kicker"),
         element("h1", page.title),
         element("p", LAW.in_(lang), kind="law"),
-        element("dl", *(_fact(title.in_(lang), value) for title, value in facts), kind="facts"),
+        element("ul", *(_fact(title.in_(lang), value) for title, value in facts), kind="facts"),
     )
 
 
 def _fact(title: str, value: str) -> Element:
-    return element("div", element("dt", title), element("dd", value))
+    return element("li", element("span", title), element("b", value))
 
 
 def _declaration(page: Page, lang: Lang) -> str:

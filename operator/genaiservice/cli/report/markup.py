@@ -4,6 +4,8 @@
 Rule: a page is built from elements and strings; nobody joins markup.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 from xml.etree.ElementTree import Element, tostring
 
@@ -37,6 +39,17 @@ def _say(made: Element, text: str) -> None:
         last.tail = (last.tail or "") + text
     else:
         made.text = (made.text or "") + text
+
+
+def flowing(text: str) -> Iterator[Part]:
+    """The text with places where a long field path may be broken into lines: after its dots."""
+    for index, part in enumerate(_DOTS.split(text)):
+        if index:
+            yield element("wbr")
+        yield part
+
+
+_DOTS: Final = re.compile(r"(?<=[A-Za-z0-9\]]\.)(?=[A-Za-z])")
 
 
 def written(root: Element) -> str:

@@ -7,13 +7,14 @@ from xml.etree.ElementTree import Element
 
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.render import OWNERS
-from genaiservice.cli.report.markup import element
+from genaiservice.cli.report.markup import element, flowing
 from genaiservice.cli.report.page import Change, Changes, Direction, Page, Row, Seen
 from genaiservice.cli.report.words import (
     ACT_BY,
     AFTER,
     BEFORE,
     BLOCKERS,
+    CHANGE,
     CONDITION,
     DATE,
     DATES,
@@ -115,9 +116,9 @@ def _blockers(page: Page, lang: Lang) -> Element:
         element(
             "tr",
             element("td", *name_of(row, lang)),
-            element("td", row.finding.remedy.in_(lang)),
+            element("td", *flowing(row.finding.remedy.in_(lang))),
             element("td", OWNERS[row.finding.owner.value].in_(lang)),
-            element("td", row.finding.deadline.isoformat() if row.finding.deadline else "–"),
+            element("td", when(page, row, lang) if row.finding.deadline else "–"),
         )
         for row in blocking
     ]
@@ -148,18 +149,20 @@ def when(page: Page, row: Row, lang: Lang) -> Element:
     """The date of a row: until when it holds, or by when its owner has to act."""
     day = row.finding.deadline
     if not row.finding.open:
-        return element("span", HOLDS_UNTIL.format(day=day).in_(lang), kind="when")
-    if day is not None and day <= page.as_of:
-        told = f"✗ {OVERDUE.format(day=day).in_(lang)}"
-        return element("span", told, kind="when block")
-    return element("span", f"! {ACT_BY.format(day=day).in_(lang)}", kind="when warn")
+        sign, words, kind = "", HOLDS_UNTIL, "when"
+    elif day is not None and day <= page.as_of:
+        sign, words, kind = "✗ ", OVERDUE, "when block"
+    else:
+        sign, words, kind = "! ", ACT_BY, "when warn"
+    before, _, after = words.in_(lang).partition("{day}")
+    return element("span", sign, before, element("span", str(day), kind="day"), after, kind=kind)
 
 
 def _changes(changes: Changes, lang: Lang) -> Element:
     title = SINCE.format(day=changes.since, pack=changes.rule_pack).in_(lang)
     if not changes.rows:
         return element("section", element("h3", title), element("p", UNCHANGED.in_(lang)))
-    titles = [one.in_(lang) for one in (REQUIREMENT, BEFORE, AFTER)]
+    titles = [one.in_(lang) for one in (CHANGE, REQUIREMENT, BEFORE, AFTER)]
     rows = [_change(one, lang) for one in changes.rows]
     return element("section", element("h3", title), table("changes", titles, rows))
 
@@ -168,18 +171,14 @@ def _change(one: Change, lang: Lang) -> Element:
     sign, tone, word = _ARROWS[one.direction]
     return element(
         "tr",
+        element("td", element("span", f"{sign} {word.in_(lang)}", kind=f"mark {tone}")),
         element(
             "td",
             element("span", one.subject, kind="id") if one.subject else None,
             element("b", one.title.in_(lang)),
         ),
         element("td", one.before.in_(lang)),
-        element(
-            "td",
-            element("span", f"{sign} {word.in_(lang)}", kind=f"mark {tone}"),
-            " ",
-            one.after.in_(lang),
-        ),
+        element("td", one.after.in_(lang)),
     )
 
 
@@ -192,7 +191,12 @@ def _seen(seen: tuple[Seen, ...], lang: Lang) -> Element:
                 "tr",
                 element("td", element("b", one.type)),
                 element("td", element("span", f"{sign} {word.in_(lang)}", kind=f"mark {tone}")),
-                element("td", one.message.in_(lang), " ", element("span", one.reason, kind="id")),
+                element(
+                    "td",
+                    *flowing(one.message.in_(lang)),
+                    " ",
+                    element("span", one.reason, kind="id"),
+                ),
                 element("td", one.since),
             )
         )

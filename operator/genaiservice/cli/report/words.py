@@ -35,13 +35,13 @@ class Mark:
 
 
 FAILS_BLOCKING: Final = Mark(
-    sign="✗", word=Text(en="Not met, blocks", zh="不满足 · 阻断"), tone=Tone.BLOCK
+    sign="✗", word=Text(en="Not met, blocks", zh="不满足（阻断）"), tone=Tone.BLOCK
 )
 UNKNOWN_BLOCKING: Final = Mark(
-    sign="?", word=Text(en="Unknown, blocks", zh="未知 · 阻断"), tone=Tone.BLOCK
+    sign="?", word=Text(en="Unknown, blocks", zh="未知（阻断）"), tone=Tone.BLOCK
 )
-FAILS: Final = Mark(sign="!", word=Text(en="To be mended", zh="待改进 · 提示"), tone=Tone.WARN)
-UNKNOWN: Final = Mark(sign="?", word=Text(en="Unknown, warning", zh="未知 · 提示"), tone=Tone.WARN)
+FAILS: Final = Mark(sign="!", word=Text(en="To be mended", zh="待改进（提示）"), tone=Tone.WARN)
+UNKNOWN: Final = Mark(sign="?", word=Text(en="Unknown, warning", zh="未知（提示）"), tone=Tone.WARN)
 CHECKED: Final = Mark(sign="✓", word=Text(en="Checked", zh="已核对"), tone=Tone.GOOD)
 WAIVED: Final = Mark(sign="◇", word=Text(en="Waived", zh="已豁免"), tone=Tone.WAIVED)
 IDLE: Final = Mark(sign="–", word=Text(en="Not applicable", zh="不适用"), tone=Tone.QUIET)
@@ -171,6 +171,7 @@ NEXT: Final = Text(en="Next step", zh="处理")
 OWNER: Final = Text(en="Owner", zh="责任方")
 OWNER_AND_DATE: Final = Text(en="Owner, date", zh="责任方与期限")
 DATE: Final = Text(en="Date", zh="日期")
+CHANGE: Final = Text(en="Change", zh="变化")
 BEFORE: Final = Text(en="Then", zh="此前")
 AFTER: Final = Text(en="Now", zh="现在")
 CONDITION: Final = Text(en="Condition", zh="状态条件")
