@@ -13,7 +13,16 @@ from pathlib import Path
 import click
 
 from genaiservice import __version__
-from genaiservice.cli.commands import check, explain, init, status
+from genaiservice.cli.commands import (
+    check,
+    completion,
+    deadlines,
+    explain,
+    init,
+    plan,
+    policy,
+    status,
+)
 from genaiservice.cli.options import shanghai_today
 
 __all__ = ["app", "main", "shanghai_today"]
@@ -25,8 +34,12 @@ def app() -> None:
 
 
 app.add_command(check.command)
+app.add_command(completion.command)
+app.add_command(deadlines.command)
 app.add_command(explain.command)
 app.add_command(init.command)
+app.add_command(plan.command)
+app.add_command(policy.command)
 app.add_command(status.command)
 
 
@@ -41,7 +54,7 @@ def version() -> None:
 
 def main() -> None:
     try:
-        app(prog_name=_name())
+        app(prog_name=_name(), complete_var="_GENAICTL_COMPLETE")
     except BrokenPipeError:
         # `genaictl … | head`: the reader has seen enough. Nothing may be flushed at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

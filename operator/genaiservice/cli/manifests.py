@@ -84,23 +84,25 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
 
 def _objects(file: str, shift: int, node: Any, kind: str) -> Iterator[Manifest]:
     wanted = field_of(node, "kind")
-    if wanted == kind and _ours(field_of(node, "apiVersion")):
+    if wanted == kind and _ours(field_of(node, "apiVersion"), kind):
         line = shift + node.start_mark.line + 1
         yield Manifest(file=file, line=line, body=build(node), node=node, shift=shift)
     elif wanted in LISTS:
         items = build(node).get("items")
         for index, item in enumerate(items if isinstance(items, list) else ()):
-            if (
-                isinstance(item, dict)
-                and item.get("kind") == kind
-                and _ours(item.get("apiVersion"))
-            ):
+            if isinstance(item, dict) and _is(item, kind):
                 root = f"items[{index}]"
                 line = shift + locate(node, root).line
                 yield Manifest(file=file, line=line, body=item, node=node, shift=shift, root=root)
 
 
-def _ours(version: Any) -> bool:
+def _is(item: Json, kind: str) -> bool:
+    return item.get("kind") == kind and _ours(item.get("apiVersion"), kind)
+
+
+def _ours(version: Any, kind: str) -> bool:
+    if kind == "ConfigMap":
+        return bool(version == "v1")
     return isinstance(version, str) and version.startswith(f"{names.GROUP}/")
 
 

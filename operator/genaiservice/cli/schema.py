@@ -51,6 +51,12 @@ def faults(body: Json, kind: str = names.KIND_SERVICE) -> list[Fault]:
     return [once[key] for key in sorted(once)]
 
 
+def defaulted(body: Json, kind: str = names.KIND_SERVICE) -> MutableJson:
+    """The object with the defaults that the API server fills in, nulls gone."""
+    tree: MutableJson = _filled(_pruned(body), _schema(kind))
+    return tree
+
+
 @cache
 def _schema(kind: str) -> MutableJson:
     tree = crds()[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -151,7 +157,7 @@ _compiled: Final = cache(cel.compiled)
 
 def _contradictions(value: Any, node: Any, path: str) -> Iterator[Fault]:
     """The rules over several fields, with the defaults of the schema filled in."""
-    value = _defaulted(value, node)
+    value = _filled(value, node)
     for rule in node.get("x-rules", ()):
         if not _compiled(rule["rule"])(value):
             where = f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
@@ -178,16 +184,18 @@ def _repeated(value: list[Any], node: Json, path: str) -> Iterator[Fault]:
         seen.add(key)
 
 
-def _defaulted(value: Any, node: Json) -> Any:
-    """With defaults of the level and of what hangs below it."""
-    if not isinstance(value, dict) or "properties" not in node:
+def _filled(value: Any, node: Json) -> Any:
+    """With the defaults of this level and of what hangs below it."""
+    if isinstance(value, list) and isinstance(node.get("items"), dict):
+        return [_filled(item, node["items"]) for item in value]
+    if not isinstance(value, dict):
         return value
     whole = dict(value)
-    for name, child in node["properties"].items():
+    for name, child in node.get("properties", {}).items():
         if name not in whole and "default" in child:
             whole[name] = child["default"]
         if name in whole:
-            whole[name] = _defaulted(whole[name], child)
+            whole[name] = _filled(whole[name], child)
     return whole
 
 

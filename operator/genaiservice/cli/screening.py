@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the guard would do with a text: the guard's own pure core, on a policy from files.
+
+The only module of the CLI that may import the guard's core (docs/adr/0008): a second matcher
+would answer otherwise than the guard one day.
+"""
+
+from dataclasses import dataclass
+
+from genaiservice.api import policy_file
+from genaiservice.api.problem import Text
+from genaiservice.control.core.policy import Resolved
+from genaiservice.guard.core.effects import Action
+from genaiservice.guard.core.holdback import merge
+from genaiservice.guard.core.policy import compile_policy
+from genaiservice.guard.core.screener import Hit, Screener, mask_over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """A term of the policy in the text, at these characters."""
+
+    risk: str
+    action: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """`leaves`: what would reach the reader, the refusal when it is blocked."""
+
+    met: tuple[Met, ...]
+    blocked: bool
+    leaves: str
+
+
+def screen(resolved: Resolved, text: str, refusal: str) -> Screened:
+    """The text under a usable policy; `refusal` is the language of the refusal: zh or en."""
+    tree = policy_file.unpack(resolved.packed, "policy", packed=True)
+    policy = compile_policy(policy_file.completed(tree), resolved.hash)
+    hits: list[Hit] = []
+    for terms in (policy.enforced, policy.flagged):
+        if terms is not None:
+            screener = Screener(
+                terms, policy.allowed, policy.normaliser, mask=policy.mask, observe=True, hits=hits
+            )
+            screener.feed(text)
+            screener.flush()
+    blocked = any(hit.rule.action is Action.BLOCK for hit in hits)
+    masked = merge([(hit.start, hit.end) for hit in hits if hit.rule.action is Action.MASK])
+    leaves = mask_over(text, policy.mask, masked, 0, len(text)) if masked else text
+    answer: Text = policy.refusal
+    return Screened(
+        met=tuple(_met(hit, text) for hit in sorted(hits, key=lambda one: (one.start, one.end))),
+        blocked=blocked,
+        leaves=(answer.zh if refusal == "zh" else answer.en) if blocked else leaves,
+    )
+
+
+def _met(hit: Hit, text: str) -> Met:
+    return Met(
+        risk=hit.rule.risk,
+        action=hit.rule.action.value,
+        start=hit.start,
+        end=hit.end,
+        text=text[hit.start : hit.end],
+    )
