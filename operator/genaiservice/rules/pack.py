@@ -26,7 +26,7 @@ from genaiservice.rules.wording import PLACEHOLDERS
 VERSION: Final = "2026.11.0"
 
 Files: TypeAlias = Mapping[str, bytes]
-_SHARED: Final = ("_schema.yaml", "_definitions.yaml", "_complete.yaml")
+_SHARED: Final = ("_schema.yaml", "_definitions.yaml", "_complete.yaml", "_facts.yaml")
 
 
 class CatalogueError(ValueError):
