@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hack.cluster import ControlPlane
+from hack.collector import Collector
+from hack.story.traces import read
 from tests.operator_process import operating, started
 from tests.operator_world import World, complete, install, policy, service
 from tests.wait import eventually
@@ -85,6 +87,25 @@ def test_a_leader_that_is_killed_is_followed_after_its_lease(
         world.create(service("chat"))
         standby.until_leading(within=30)
         eventually(lambda: world.condition("chat", "RolloutAllowed"))
+
+
+def test_every_look_is_traced_without_a_word_of_the_declaration(
+    collector: Collector, kubeconfig: Path, world: World
+) -> None:
+    traced = {"GENAI_OTLP_ENDPOINT": collector.endpoint, "GENAI_TRACE_SAMPLE_RATIO": "1"}
+    with operating(kubeconfig, settings=traced):
+        world.create(service("chat", compliance=complete()))
+        eventually(lambda: world.condition("chat", "RolloutAllowed"))
+
+    def seen() -> None:
+        spans = [span for span in read(collector.file) if span.name == "reconcile"]
+        mine = [s for s in spans if s.attributes.get("k8s.namespace.name") == world.namespace]
+        assert "written" in {span.attributes["genai.result"] for span in mine}
+
+    eventually(seen)
+    text = collector.file.read_text("utf-8")
+    assert complete()["provider"]["uscc"] not in text
+    assert complete()["provider"]["safetyOfficer"]["phone"] not in text
 
 
 def test_an_operator_without_rights_is_alive_and_not_ready(

@@ -139,5 +139,7 @@ def _provider(endpoint: str, ratio: float) -> TracerProvider | None:
         shutdown_on_exit=False,
     )
     exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=5)
-    provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=2048))
+    provider.add_span_processor(
+        BatchSpanProcessor(exporter, max_queue_size=2048, schedule_delay_millis=1000)
+    )
     return provider

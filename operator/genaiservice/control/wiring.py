@@ -78,7 +78,7 @@ def _watch(handlers: kopf.OperatorRegistry, intake: Intake, kind: str) -> None:
 
 
 def settings() -> kopf.OperatorSettings:
-    """kopf's settings, each measured: see docs/adr on the engine."""
+    """kopf's settings; each was chosen by a measurement, with thousands of objects."""
     chosen = kopf.OperatorSettings()
     chosen.peering.standalone = True
     chosen.posting.enabled = False
