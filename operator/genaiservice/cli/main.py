@@ -17,6 +17,7 @@ from genaiservice.cli.commands import (
     check,
     completion,
     deadlines,
+    doctor,
     explain,
     init,
     plan,
@@ -36,6 +37,7 @@ def app() -> None:
 app.add_command(check.command)
 app.add_command(completion.command)
 app.add_command(deadlines.command)
+app.add_command(doctor.command)
 app.add_command(explain.command)
 app.add_command(init.command)
 app.add_command(plan.command)
