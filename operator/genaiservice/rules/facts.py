@@ -80,8 +80,13 @@ class Page(TypedDict):
     """Tries in a row that failed; 0 after a success."""
     sha256: str | None
     """Of the body of the last success, as bytes on the wire after decompression."""
+    sha256Since: str | None
+    """Since when every success had this hash."""
     contains: dict[str, bool]
     """By needle of `pages.Wanted`: whether the text of the last success holds it."""
+    lackingSince: dict[str, str]
+    """For each needle that is not there: since when every success lacked it. A page that is being
+    repaired must not close a gate, so rules ask for a time here too."""
     error: str | None
     """Why there was no answer (`Timeout`, `TooLarge`, `AddressNotAllowed` …); one word."""
 
