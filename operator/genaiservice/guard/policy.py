@@ -35,28 +35,44 @@ class PolicyStore:
         self.current: Policy | None = None
         self.problems: tuple[Problem, ...] = ()
 
+    def start(self) -> None:
+        """The first load, before anything is served: on this thread, whose heap then uses again
+        what compiling leaves free."""
+        if self._changed():
+            self._take(self._attempt())
+
     async def refresh(self) -> None:
         """Loads the file if it is another one than last time."""
+        if self._changed():
+            self._take(await asyncio.to_thread(self._attempt))
+
+    def _changed(self) -> bool:
         stamp = _stamp(self._path)
         if stamp == self._stamp and (stamp is not None or self.problems):
-            return
+            return False
         self._stamp = stamp
+        return True
+
+    def _attempt(self) -> Policy | tuple[Problem, ...]:
         try:
-            policy = await asyncio.to_thread(load, self._path, self.current)
+            return load(self._path, self.current)
         except ProblemError as error:
-            self._keep(error.problems)
-            return
+            return error.problems
         except Exception as error:
             # A fault of ours must not take the policy in force away, nor the process down.
             log.error("policy not compiled", exc_info=error)
-            self._keep((_unexpected(self._path, error),))
+            return (_unexpected(self._path, error),)
+
+    def _take(self, found: Policy | tuple[Problem, ...]) -> None:
+        if isinstance(found, tuple):
+            self._keep(found)
             return
-        if policy is not self.current:
+        if found is not self.current:
             log.info(
                 "policy loaded",
-                extra={"policy": policy.name, "hash": policy.hash, "terms": policy.terms},
+                extra={"policy": found.name, "hash": found.hash, "terms": found.terms},
             )
-        self.current, self.problems = policy, ()
+        self.current, self.problems = found, ()
         self._outcome("loaded")
 
     async def watch(self) -> None:

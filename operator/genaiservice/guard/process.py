@@ -100,7 +100,7 @@ class Process:
             loop.add_signal_handler(number, self._stop.set)
         self.decisions.start()
         self.directive.refresh()
-        await self.policies.refresh()
+        self.policies.start()
         # What is loaded now lives as long as the process; the collector need not walk it.
         gc.collect()
         gc.freeze()
