@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from genaiservice.api.jsontree import Json
 from genaiservice.control.core.facts import facts
@@ -27,6 +27,9 @@ from genaiservice.kube.resources import ObjectKey
 from genaiservice.rules.verdict import Verdict
 
 log = logging.getLogger(__name__)
+
+NOT_LEADING_SECONDS: Final = 1.0
+"""The elector ends the process within a renewal period, unless it leads again by then."""
 
 Judge = Callable[[Json, Json, date], Verdict]
 """`rules.judge` with the catalogue bound: declaration, facts, today."""
@@ -95,7 +98,7 @@ class Reconciler:
             self._told.pop(key, None)
         except NotLeadingError:
             result = "not_leading"
-            self._queue.add(key)
+            self._queue.add_after(key, NOT_LEADING_SECONDS)
         except Conflict as error:  # somebody was faster: the event about it is on its way
             result = "conflict"
             self._again(key, error)
