@@ -22,6 +22,7 @@ from genaiservice.cli.commands import (
     init,
     plan,
     policy,
+    report,
     status,
 )
 from genaiservice.cli.options import shanghai_today
@@ -42,6 +43,7 @@ app.add_command(explain.command)
 app.add_command(init.command)
 app.add_command(plan.command)
 app.add_command(policy.command)
+app.add_command(report.command)
 app.add_command(status.command)
 
 
