@@ -100,10 +100,11 @@ class Process:
             loop.add_signal_handler(number, self._stop.set)
         self.decisions.start()
         self.directive.refresh()
-        self.policies.start()
-        # What is loaded now lives as long as the process; the collector need not walk it.
+        # The libraries live as long as the process; the collector need not walk them. Policies do
+        # not: what is frozen and part of a cycle would never be freed.
         gc.collect()
         gc.freeze()
+        self.policies.start()
         admin = web.Server(Admin(readiness, self.metrics, lambda: True).handle, access_log=None)
         server = ClientServer(app.handle)
         try:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy in force: what replaces it, and what leaves it alone."""
 
+import asyncio
+import gc
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from genaiservice.api import policy_file
 from genaiservice.api.problem import Lang, ProblemError
+from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.policy import PolicyStore, load
 
 POLICY: dict[str, Any] = {"classes": {"A1a": {"action": "Block", "terms": ["违禁样本"]}}}
@@ -103,6 +107,31 @@ async def test_a_file_that_vanishes_leaves_the_old_policy(tmp_path: Path) -> Non
     assert policies.current is not None
     assert "cannot be read" in policies.problems[0].render(Lang.EN)
     assert outcomes == ["loaded", "failed"]
+
+
+async def test_a_replaced_policy_leaves_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genaiservice.guard.policy.POLL_SECONDS", 0.01)
+    path = tmp_path / "p.json"
+    write(path, POLICY)
+    policies, _ = store(path)
+    policies.start()
+    watch = asyncio.ensure_future(policies.watch())
+    for number in range(4):
+        write(path, POLICY | {"name": f"n{number}"})
+        await until(lambda wanted=f"n{number}": in_memory() == {wanted})  # type: ignore[misc]
+    watch.cancel()
+
+
+def in_memory() -> set[str]:
+    return {found.name for found in gc.get_objects() if isinstance(found, Policy)}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - nobody announces what the collector did
+            await asyncio.sleep(0.01)
 
 
 def test_a_file_that_is_no_policy_quotes_nothing_of_it(tmp_path: Path) -> None:
