@@ -43,7 +43,11 @@ def test_a_rendered_configuration_is_parsed_to_the_same() -> None:
     ("patch", "where", "says"),
     [
         ({"upstream": {}}, "upstream.url", "is missing"),
-        ({"upstream": {"url": "ftp://x"}}, "upstream.url", "write http or https as in http://host:port"),
+        (
+            {"upstream": {"url": "ftp://x"}},
+            "upstream.url",
+            "write http or https as in http://host:port",
+        ),
         ({"upstream": {"url": "http://u:secret@x"}}, "upstream.url", "user name or password"),
         ({"upstream": {"url": "http://x:99999"}}, "upstream.url", "not an address"),
         ({"policyFile": 3}, "policyFile", "is a number"),

@@ -119,13 +119,14 @@ async def test_a_replaced_policy_leaves_the_memory(
     policies.start()
     watch = asyncio.ensure_future(policies.watch())
     for number in range(4):
-        write(path, POLICY | {"name": f"n{number}"})
-        await until(lambda wanted=f"n{number}": in_memory() == {wanted})  # type: ignore[misc]
+        write(path, POLICY | {"name": f"swapped-{number}"})
+        await until(lambda wanted=f"swapped-{number}": in_memory() == {wanted})  # type: ignore[misc]
     watch.cancel()
 
 
 def in_memory() -> set[str]:
-    return {found.name for found in gc.get_objects() if isinstance(found, Policy)}
+    names = {found.name for found in gc.get_objects() if isinstance(found, Policy)}
+    return {name for name in names if name.startswith("swapped-")}
 
 
 async def until(holds: Callable[[], bool]) -> None:
