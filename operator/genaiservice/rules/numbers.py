@@ -11,10 +11,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-USCC_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
+from genaiservice.api import provider_code
 
-_USCC: Final = "[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}"
 _IGNORED: Final = re.compile(r"[\s:\u200b-\u200d\u2060\ufeff]")
 # The public forms; digits are spelled [0-9] because \d takes every script's digits.
 _ALGORITHM: Final = re.compile(r"网信算备[0-9]{21}号")
@@ -26,7 +24,6 @@ _PHONE: Final = re.compile(
     r"(\+86-?)?(1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8}(-[0-9]{1,6})?"
     r"|400-?[0-9]{3}-?[0-9]{4}|95[0-9]{3,6}|12[0-9]{3})"
 )
-_PROVIDER_CODE: Final = re.compile(rf"0011({_USCC})([12][0-9A-Z]{{4}}|00000)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _HTTPS: Final = re.compile(r"https://[^\s/@]+(/\S*)?", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -41,14 +38,7 @@ def normalise(text: str) -> str:
 
 def is_uscc(text: str) -> bool:
     """A unified social credit code (GB 32100) whose check digit fits."""
-    code = normalise(text).upper()
-    if not re.fullmatch(_USCC, code):
-        return False
-    total = sum(
-        USCC_ALPHABET.index(sign) * weight
-        for sign, weight in zip(code[:17], USCC_WEIGHTS, strict=True)
-    )
-    return USCC_ALPHABET[(31 - total % 31) % 31] == code[17]
+    return provider_code.is_uscc(normalise(text).upper())
 
 
 def is_algorithm_number(text: str) -> bool:
@@ -77,13 +67,12 @@ def is_phone(text: str) -> bool:
 
 def is_provider_code(text: str) -> bool:
     """27 characters of TC260-PG-20252A around a USCC whose check digit fits."""
-    match = _PROVIDER_CODE.fullmatch(normalise(text).upper())
-    return match is not None and is_uscc(match[1])
+    return provider_code.is_provider_code(normalise(text).upper())
 
 
 def is_producer_code(text: str) -> bool:
     """A provider code with 1 (generation) at position 23; 2 would name a propagator."""
-    return is_provider_code(text) and normalise(text)[22] == "1"
+    return provider_code.is_producer_code(normalise(text).upper())
 
 
 def is_label_text(text: str) -> bool:
