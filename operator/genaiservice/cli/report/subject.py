@@ -5,7 +5,7 @@ A status is read as foreign data: what cannot be understood reads as absent, and
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final
 
 from genaiservice.api.conditions import FAMILIES, ConditionType, Reason
@@ -13,9 +13,10 @@ from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import Problem, Text
 from genaiservice.cli.report.declared import clean
 from genaiservice.cli.report.page import Origin, Seen
-from genaiservice.control.core.status import SHANGHAI
 from genaiservice.rules.verdict import Basis, Finding, Level, Owner, Result, Severity
 
+# That of control.core.status, which would bring half of the operator along at every start.
+_SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 _DUTIES: Final = frozenset(kind.value for kind in FAMILIES)
 
 
@@ -80,7 +81,7 @@ def _day(value: Any) -> str:
     """The day of a moment where the law is; "" for anything else."""
     try:
         moment = datetime.fromisoformat(str(value))
-        return moment.astimezone(SHANGHAI).date().isoformat() if moment.tzinfo else ""
+        return moment.astimezone(_SHANGHAI).date().isoformat() if moment.tzinfo else ""
     except (ValueError, OverflowError):
         return ""
 
