@@ -6,8 +6,10 @@ Standard output carries the result, standard error the talk. A verb imports what
 when it runs, so that a check is done before a person notices that a process started.
 """
 
+import io
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -23,11 +25,15 @@ from genaiservice.cli.commands import (
     plan,
     policy,
     report,
+    report,
     status,
 )
 from genaiservice.cli.options import shanghai_today
 
 __all__ = ["app", "main", "shanghai_today"]
+
+FAILED = 70
+"""Exit code for a fault of the tool itself, apart from everything that an input can cause."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +50,7 @@ app.add_command(init.command)
 app.add_command(plan.command)
 app.add_command(policy.command)
 app.add_command(report.command)
+app.add_command(report.command)
 app.add_command(status.command)
 
 
@@ -57,6 +64,9 @@ def version() -> None:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal in GBK or ASCII has no ✓
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name=_name(), complete_var="_GENAICTL_COMPLETE")
     except BrokenPipeError:
@@ -65,6 +75,11 @@ def main() -> None:
         raise SystemExit(0) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Exception as error:  # a fault of ours: in words, with the place for a report
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+        sys.stderr.write(f"✗ genaictl itself failed / 程序内部错误: {told}\n")
+        raise SystemExit(FAILED) from None
 
 
 def _name() -> str:

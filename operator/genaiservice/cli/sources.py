@@ -38,34 +38,26 @@ def sources(paths: list[Path]) -> Iterator[Source | Problem]:
     """Each file below `paths` once, in the order given; a folder's files by name."""
     seen: set[Path] = set()
     for path in paths:
-        for file in _files(path):
-            if isinstance(file, Problem):
-                yield file
-            elif file == STDIN or (real := file.resolve()) not in seen:
-                if file != STDIN:
-                    seen.add(real)
+        try:
+            files = _files(path)
+        except (OSError, ValueError) as error:  # no rights, or a name that no file can have
+            yield unreadable(str(path), _cause(error))
+            continue
+        if len(files) > MAX_FILES:
+            yield unreadable(str(path), _MANY)
+            continue
+        for file in files:
+            real = file.absolute()
+            if file == STDIN or real not in seen:
+                seen.add(real)
                 yield read(file)
 
 
-def _files(path: Path) -> Iterator[Path | Problem]:
+def _files(path: Path) -> list[Path]:
     if path == STDIN or not path.is_dir():
-        yield path
-        return
-    try:
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    except OSError as error:
-        yield unreadable(str(path), _cause(error))
-        return
-    if len(found) > MAX_FILES:
-        yield unreadable(
-            str(path),
-            Text(
-                en=f"the folder holds more than {MAX_FILES} files",
-                zh=f"目录超过 {MAX_FILES} 个文件",
-            ),
-        )
-        return
-    yield from (file for file in found if file.is_file())
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    return [file for file in found if file.is_file()]
 
 
 def read(path: Path) -> Source | Problem:
@@ -135,6 +127,11 @@ def _guess(data: bytes) -> str:
 _LARGE: Final = Text(
     en=f"the file is larger than {MAX_BYTES // 1024**2} MiB",
     zh=f"文件超过 {MAX_BYTES // 1024**2} MiB",
+)
+
+
+_MANY: Final = Text(
+    en=f"the folder holds more than {MAX_FILES} files", zh=f"目录超过 {MAX_FILES} 个文件"
 )
 
 

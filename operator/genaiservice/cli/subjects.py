@@ -100,7 +100,7 @@ def _number(text: str) -> int:
 
 def _field(text: str, every: list[Requirement]) -> Field | None:
     bare = re.sub(r"\[\d*\]", "[]", text.removeprefix("genaiservice.").strip("."))
-    for path in (bare, f"spec.{bare}", f"{ROOT}.{bare}"):
+    for path in (bare, f"spec.{bare}", f"{ROOT}.{bare}") if bare else ():
         node = node_at(path)
         if node is not None and path.startswith("spec"):
             return _described(path, node, every)

@@ -25,7 +25,7 @@ _TYPES: Final = {
     "string": Text(en="a text", zh="文本"),
     "integer": Text(en="a whole number", zh="整数"),
     "number": Text(en="a number", zh="数字"),
-    "boolean": Text(en="true or false", zh="true 或 false"),
+    "boolean": Text(en="true or false", zh="布尔值（true 或 false）"),
     "object": Text(en="an object", zh="对象"),
     "array": Text(en="a list", zh="列表"),
 }
@@ -207,7 +207,8 @@ def nearest(name: str, known: list[str]) -> str:
     folded = {one.lower().replace("_", "").replace("-", ""): one for one in known}
     wanted = name.lower().replace("_", "").replace("-", "")
     found = get_close_matches(wanted[:100], list(folded), n=1, cutoff=0.7)
-    return folded[found[0]] if found else ""
+    longer = [one for one in folded if len(wanted) > 3 and one.startswith(wanted)]
+    return folded[(found or longer)[0]] if found or longer else ""
 
 
 def _home(name: str, node: Any, path: str) -> str:

@@ -47,10 +47,19 @@ class _Composer(_LOADER):  # type: ignore[misc] # chosen at run time
     """Composes nodes and keeps marks; values are built by `_value`."""
 
 
+_OTHERWISE: Final = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")
 _Composer.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    first: [pair for pair in pairs if pair[0] not in _OTHERWISE]
     for first, pairs in _LOADER.yaml_implicit_resolvers.items()
 }
+# Days stay text, and 1e3 is a number without the sign that YAML 1.1 asks for.
+_Composer.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$|[-+]?\.inf$|\.nan$", re.I
+    ),
+    list("-+0123456789."),
+)
 
 
 def compose(text: str) -> Iterator[Any]:
@@ -189,9 +198,11 @@ def _scalar(node: Any) -> Any:
             return text
 
 
-def _integer(text: str) -> int | str:
+def _integer(text: str) -> int | float | str:
     plain = text.replace("_", "")
-    if len(plain) > 20 or not _INTEGER.fullmatch(plain):
+    if len(plain) > 20 and plain.isdigit():
+        return float(plain[:400])
+    if len(plain) > 60 or not _INTEGER.fullmatch(plain):
         return text  # 22:00 and the like: base 60 is no number for Kubernetes
     if plain.lstrip("+-").startswith("0") and plain.lstrip("+-").isdigit():
         return int(plain, 8)

@@ -44,7 +44,8 @@ def command(
     Exit code: 0 all there, 1 something is missing, 3 cluster unreachable.
     """
     from genaiservice.cli.cluster import Cluster
-    from genaiservice.cli.prerequisites import State, examine
+    from genaiservice.cli.prerequisites import examine
+    from genaiservice.cli.seeing import State
 
     with verb(lang) as run:
         cluster = Cluster(kubeconfig, context, namespace)
