@@ -218,7 +218,7 @@ def _limits(read_: Fields) -> MediaLimits:
     least = MediaLimits()
     limits = MediaLimits(
         file_bytes=read_.integer("fileBytes", least.file_bytes, least=1024, most=2 * 1024**3),
-        pixels=read_.integer("pixels", least.pixels, least=4096, most=200_000_000),
+        pixels=read_.integer("pixels", least.pixels, least=4096, most=80_000_000),
         frames=read_.integer("frames", least.frames, least=1, most=10_000),
         media_seconds=read_.number("mediaSeconds", least.media_seconds, least=1, most=86400),
         work_seconds=read_.number("workSeconds", least.work_seconds, least=1, most=3600),
