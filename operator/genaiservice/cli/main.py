@@ -25,7 +25,6 @@ from genaiservice.cli.commands import (
     plan,
     policy,
     report,
-    report,
     status,
 )
 from genaiservice.cli.options import shanghai_today
@@ -49,7 +48,6 @@ app.add_command(explain.command)
 app.add_command(init.command)
 app.add_command(plan.command)
 app.add_command(policy.command)
-app.add_command(report.command)
 app.add_command(report.command)
 app.add_command(status.command)
 

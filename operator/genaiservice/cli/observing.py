@@ -22,16 +22,8 @@ from genaiservice.control.core.observed import (
     policy_config_maps,
     policy_name,
 )
+from genaiservice.kube.resources import resource_of
 
-PATHS: Final = {
-    "ControllerRevision": "/apis/apps/v1/namespaces/{}/controllerrevisions",
-    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
-    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
-    "Service": "/api/v1/namespaces/{}/services",
-    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
-    "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
-    "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
-}
 OFFLINE_NAMESPACE: Final = "default"
 OFFLINE_UID: Final = "00000000-0000-0000-0000-000000000000"
 
@@ -99,9 +91,10 @@ def _children(
 ) -> tuple[MutableJson, ...]:
     """Objects that the service owns, and those that bear a name which a child would take."""
     namesakes = {name, names.guard_config_map(name)}
+    resource = resource_of(kind)
     return tuple(
-        {"kind": kind, **one}
-        for one in cluster.all_of(PATHS[kind].format(space))
+        {"kind": kind, "apiVersion": resource.api_version, **one}  # items of a list lack both
+        for one in cluster.all_of(resource.collection(space))
         if lookup(one, "metadata", "name") in namesakes
         or any(owner.get("uid") == uid for owner in _owners(one))
     )

@@ -132,23 +132,23 @@ def guards(cluster: Cluster, namespace: str) -> Iterator[Seen]:
         return
     wanted = _injected(cluster, namespace)
     images: dict[str, list[str]] = {}
-    for one in profiles:
+    for one in filter(_of_a_service, profiles):
         meta, image = one["metadata"], lookup(one, "spec", "container", "image", default="?")
         images.setdefault(str(image), []).append(f"{meta['namespace']}/{meta['name']}")
     odd = {image: who for image, who in images.items() if wanted and image != wanted}
     listed = "; ".join(f"{image}: {', '.join(who[:SHOWN])}" for image, who in odd.items())
-    many = len(profiles)
     yield Seen(
         subject=subject,
         state=State.MISSING if odd else State.FINE if wanted else State.UNKNOWN,
-        detail=same(listed)
-        if odd
-        else Text(
-            en=f"{many} profiles, {wanted or 'unknown'}",
-            zh=f"{many} 个 profile，{wanted or '未知'}",
-        ),
+        detail=same(listed or wanted),
         remedy=_RESTART if odd else EMPTY if wanted else INSTALL,
     )
+
+
+def _of_a_service(profile: Json) -> bool:
+    """A profile without its service was not written by the operator and guards nothing."""
+    owners = lookup(profile, "metadata", "ownerReferences", default=[])
+    return any(one.get("kind") == names.KIND_SERVICE for one in owners)
 
 
 def _injected(cluster: Cluster, namespace: str) -> str:

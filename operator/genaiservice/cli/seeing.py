@@ -33,8 +33,8 @@ class Seen:
 INSTALL: Final = Text(
     en="install or upgrade the chart: helm upgrade --install genai charts/genaiservice-operator "
     "-n genai-system --create-namespace",
-    zh="安装或升级 chart：helm upgrade --install genai charts/genaiservice-operator -n genai-system "
-    "--create-namespace",
+    zh="安装或升级 chart：helm upgrade --install genai charts/genaiservice-operator "
+    "-n genai-system --create-namespace",
 )
 UPGRADE: Final = Text(
     en="upgrade the cluster to Kubernetes 1.36 or later",
