@@ -5,6 +5,7 @@ Rule: `report.schema.json` says the same; VERSION rises when a field changes its
 """
 
 import json
+from dataclasses import asdict
 
 from genaiservice.api.jsontree import MutableJson
 from genaiservice.cli.report.earlier import VERSION
@@ -48,7 +49,7 @@ def document(page: Page) -> MutableJson:
         "families": [_family(section) for section in page.sections],
         "requirements": [_row(row) for row in page.rows],
         "conditions": [_seen(one) for one in page.seen],
-        "overrides": [{"field": one.field, "value": one.value} for one in page.overrides],
+        "overrides": [asdict(one) for one in page.overrides],
     }
     if page.next_change is not None:
         told["nextChange"] = page.next_change.isoformat()

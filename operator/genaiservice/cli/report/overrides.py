@@ -23,13 +23,26 @@ def overrides(declaration: Json) -> tuple[Override, ...]:
     pack = lookup(declaration, "rulePack")
     if isinstance(pack, dict):
         for key in sorted(pack.keys() - _NAMES, key=str):
-            found += _leaves(f"rulePack.{key}", pack[key])
+            items = pack[key] if isinstance(pack[key], list) else [pack[key]]
+            for item in items[:MOST]:
+                found += _numbers(item) or _leaves(f"rulePack.{key}", item)
     return tuple(found[:MOST])
 
 
 def _profile(value: Any) -> Iterator[Override]:
     if isinstance(value, str) and value != _PROFILE:
         yield Override(field="profile", value=brief("profile", value).en)
+
+
+def _numbers(item: Any) -> list[Override]:
+    """An entry of `rulePack.overrides` as one line; nothing where it is not written as one."""
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        return []
+    told = {
+        key: brief(key, item[key]).en if item.get(key) is not None else ""
+        for key in ("value", "reason", "approver")
+    }
+    return [Override(field=clean(item["name"])[:200], **told)]
 
 
 def _leaves(field: str, value: Any, depth: int = 0) -> Iterator[Override]:

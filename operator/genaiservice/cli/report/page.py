@@ -77,6 +77,9 @@ class Override:
 
     field: str
     value: str
+    reason: str = ""
+    approver: str = ""
+    """Who answers for it, as declared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

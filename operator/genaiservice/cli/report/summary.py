@@ -8,10 +8,19 @@ from xml.etree.ElementTree import Element
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.render import OWNERS
 from genaiservice.cli.report.markup import element, flowing
-from genaiservice.cli.report.page import Change, Changes, Direction, Page, Row, Seen
+from genaiservice.cli.report.page import (
+    Change,
+    Changes,
+    Direction,
+    Override,
+    Page,
+    Row,
+    Seen,
+)
 from genaiservice.cli.report.words import (
     ACT_BY,
     AFTER,
+    APPROVED_BY,
     BEFORE,
     BLOCKERS,
     CHANGE,
@@ -209,6 +218,11 @@ def _overrides(page: Page, lang: Lang) -> Element:
     if not page.overrides:
         told = element("p", NO_OVERRIDES.in_(lang), kind="dim")
     else:
-        items = [element("li", element("b", f"{o.field}: "), o.value) for o in page.overrides]
-        told = element("ul", *items)
+        told = element("ul", *(_override(one, lang) for one in page.overrides))
     return element("section", title, told, kind="keep")
+
+
+def _override(one: Override, lang: Lang) -> Element:
+    who = APPROVED_BY.format(who=one.approver).in_(lang) if one.approver else ""
+    more = " · ".join(part for part in (one.reason, who) if part)
+    return element("li", element("b", f"{one.field}: {one.value}"), f"  {more}" if more else None)

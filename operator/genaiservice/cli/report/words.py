@@ -96,6 +96,14 @@ FAMILIES: Final[dict[str, Text]] = {
     ConditionType.CONTINUITY: Text(en="Continuity of the service", zh="服务连续性"),
     ConditionType.LICENCES: Text(en="Licences and foreign investment", zh="行政许可与外商投资"),
     ConditionType.ORDERS: Text(en="Orders of the authorities", zh="监管决定"),
+    "PersonalInformationProtected": Text(en="Personal information", zh="个人信息保护"),
+    "TrainingDataTraceable": Text(en="Training data and annotation", zh="训练数据与标注"),
+    "AgreementPublished": Text(en="Service agreement and accounts", zh="服务协议与账号"),
+    "PublicStatementMade": Text(en="Public statement on the service", zh="服务信息公开"),
+    "IncidentsPrepared": Text(en="Incidents and stopping", zh="应急处置与停止传输"),
+    "LogsKept": Text(en="Records and logs", zh="记录与日志留存"),
+    "InspectionReady": Text(en="Inspection by the authorities", zh="监督检查配合"),
+    "AnthropomorphicSafe": Text(en="Anthropomorphic interaction", zh="拟人化互动"),
 }
 
 
@@ -146,6 +154,7 @@ SINCE: Final = Text(
 )
 UNCHANGED: Final = Text(en="Nothing has changed since that report.", zh="与该报告相比没有变化。")
 OVERRIDES: Final = Text(en="Overrides of the rule pack", zh="对规则包的调整")
+APPROVED_BY: Final = Text(en="approved by {who}", zh="批准人：{who}")
 NO_OVERRIDES: Final = Text(
     en="The declaration overrides nothing of the rule pack.", zh="申报未调整规则包的任何数值。"
 )

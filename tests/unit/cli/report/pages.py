@@ -147,7 +147,9 @@ def page(rows: Iterable[Row] | None = None, **values: Any) -> Page:
         "refused": (Problem(where="spec.guard", what=same("w"), why=same("y"), next=same("n")),),
         "sections": sections(every_kind() if rows is None else rows),
         "seen": (_seen("GuardEnforced", "True"), _seen("Ready", "False"), _seen("X", "Unknown")),
-        "overrides": (Override(field="rulePack.numbers.keywords", value="12000"),),
+        "overrides": (
+            Override(field="keywordLibrary.total", value="12000", reason="更严", approver="王示例"),
+        ),
         "next_change": date(2027, 1, 4),
         "changes": _changes(),
     }

@@ -205,13 +205,20 @@ def test_no_object_makes_a_report_fail(body: MutableJson) -> None:
 
 
 def test_what_the_rule_pack_lets_the_declaration_set_is_shown() -> None:
-    pack = {"name": "x", "version": "1", "numbers": {"keywords": 12000, "list": [1]}, "later": True}
+    number = {"name": "evaluation.sampleSize", "value": 900, "reason": "small", "approver": "Wang"}
+    pack = {
+        "name": "x",
+        "version": "1",
+        "overrides": [number, {"other": 1}, 7],
+        "later": {"a": True},
+    }
     told = overrides({"profile": "LegalText", "rulePack": pack})
-    assert [(one.field, one.value) for one in told] == [
-        ("profile", "LegalText"),
-        ("rulePack.later", "yes"),
-        ("rulePack.numbers.keywords", "12000"),
-        ("rulePack.numbers.list[0]", "1"),
+    assert [(one.field, one.value, one.reason, one.approver) for one in told] == [
+        ("profile", "LegalText", "", ""),
+        ("rulePack.later.a", "yes", "", ""),
+        ("evaluation.sampleSize", "900", "small", "Wang"),
+        ("rulePack.overrides.other", "1", "", ""),
+        ("rulePack.overrides", "7", "", ""),
     ]
 
 
