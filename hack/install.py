@@ -2,11 +2,12 @@
 """Puts parts of this operator into a cluster, for tests that do not install the whole chart."""
 
 import json
+import time
 
 import yaml
 
 from hack.access import Json
-from hack.cluster import Cluster
+from hack.cluster import Cluster, ControlPlaneFailed, condition
 from hack.places import CHART, CRDS
 
 ESTABLISHED_SECONDS = 30
@@ -18,8 +19,21 @@ neither stumbles over them nor removes them with the chart."""
 def install_crds(cluster: Cluster) -> None:
     """Apply `crds/*.yaml` and wait until the API server serves them."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    limit = f"--timeout={ESTABLISHED_SECONDS}s"
-    cluster.kubectl("wait", "--for=condition=Established", limit, "-f", str(CRDS))
+    deadline = time.monotonic() + ESTABLISHED_SECONDS
+    # Not `kubectl wait`: it gives up on a definition that has no conditions yet.
+    while waiting := [name for name in _definitions() if not _established(cluster, name)]:
+        if time.monotonic() > deadline:
+            raise ControlPlaneFailed(f"not established in {ESTABLISHED_SECONDS} s: {waiting}")
+        time.sleep(0.05)
+
+
+def _definitions() -> list[str]:
+    return [yaml.safe_load(path.read_text("utf-8"))["metadata"]["name"] for path in CRDS.glob("*")]
+
+
+def _established(cluster: Cluster, name: str) -> bool:
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+    return condition(cluster.api.get(path), "Established") == "True"
 
 
 def grant_rights(cluster: Cluster, namespace: str) -> None:
