@@ -220,13 +220,27 @@ def test_two_services_that_claim_one_pod_are_both_told(world: World) -> None:
         eventually(lambda name=name: "ClaimConflict" in world.condition(name, "GuardEnforced"))
 
 
-def test_a_deleted_service_leaves_nothing_of_its_own(world: World) -> None:
+def test_all_that_a_service_has_goes_with_it_and_is_not_made_again(
+    control_plane: ControlPlane, operator: OperatorProcess, world: World
+) -> None:
     world.create(policy())
-    world.create(service("chat", managed=1, compliance=complete()))
-    eventually(lambda: len(world.ready_pods()) == 1, within=30)
+    uid = world.create(service("chat", managed=1, compliance=complete()))["metadata"]["uid"]
+    eventually(lambda: world.condition("chat", "Ready") == "True/Serving", within=30)
+    # Kubernetes collects by these references (it takes up to a minute to learn of a new kind).
+    for kind in (*CHILDREN, "guardprofiles", "controllerrevisions"):
+        made = [c for c in world.all_of(kind) if c["metadata"]["name"].startswith("chat")]
+        assert made, kind
+        for child in made:
+            owners = [
+                o for o in child["metadata"]["ownerReferences"] if o["kind"] == "GenAIService"
+            ]
+            assert [(o["uid"], o["controller"]) for o in owners] == [(uid, True)], child
     world.delete("genaiservices", "chat")
-    eventually(lambda: all(world.all_of(kind) == [] for kind in CHILDREN), within=30)
-    eventually(lambda: world.all_of("guardprofiles") == [], within=30)
+    mark = control_plane.audit_mark()
+    world.delete("services", world.all_of("services")[0]["metadata"]["name"])
+    operator.until_idle()
+    written = control_plane.writes(user=USER, since=mark)
+    assert [str(write) for write in written if write.namespace == world.namespace] == []
 
 
 def test_a_second_look_writes_nothing(
