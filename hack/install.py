@@ -32,8 +32,10 @@ def _definitions() -> list[str]:
 
 
 def _established(cluster: Cluster, name: str) -> bool:
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-    return condition(cluster.api.get(path), "Established") == "True"
+    return (
+        condition(json.loads(cluster.kubectl("get", "crd", name, "-o", "json")), "Established")
+        == "True"
+    )
 
 
 def grant_rights(cluster: Cluster, namespace: str) -> None:
