@@ -93,7 +93,9 @@ class Checked:
 def check(manifest: Manifest, today: date) -> Checked:
     body = manifest.body
     verdict = verdict_on(body, today)
-    blanks = {field: text for field, text in _texts(body.get("spec"), "spec") if _blank(text)}
+    texts: list[tuple[str, str]] = []
+    _gather_texts(body.get("spec"), "spec", texts)
+    blanks = {field: text for field, text in texts if _blank(text)}
     remarks = [
         *(_fault(one.code, one.problem) for one in faults(body) if not _open(one.field, blanks)),
         *(_placeholder(field, text) for field, text in blanks.items()),
@@ -103,10 +105,11 @@ def check(manifest: Manifest, today: date) -> Checked:
             if one.open and not _open(one.field, blanks)
         ),
         *_suspended(verdict.suspension, verdict.findings),
-        *_notes(body, blanks),
+        *_notes(texts, blanks),
     ]
     placed = tuple(_placed(manifest, remark) for remark in remarks)
-    return Checked(manifest=manifest, verdict=verdict, remarks=placed)
+    # The nodes of a thousand files would fill the memory; every place is known by now.
+    return Checked(manifest=replace(manifest, node=None), verdict=verdict, remarks=placed)
 
 
 def verdict_on(body: Json, today: date) -> Verdict:
@@ -126,7 +129,8 @@ def repeated(rows: Iterable[Checked]) -> Iterator[Checked]:
             continue
         same_file = other.manifest.file == row.manifest.file
         remark = _twice(row.title, other.manifest.where, same_file=same_file)
-        yield replace(row, remarks=(_placed(row.manifest, remark), *row.remarks))
+        remark = replace(remark, line=row.manifest.line, column=1)
+        yield replace(row, remarks=(remark, *row.remarks))
 
 
 def _placed(manifest: Manifest, remark: Remark) -> Remark:
@@ -189,11 +193,11 @@ def _open(field: str, blanks: dict[str, str]) -> bool:
 
 
 def _blank(text: str) -> bool:
-    return PLACEHOLDER.fullmatch(text.strip()) is not None
+    return "<" in text and PLACEHOLDER.fullmatch(text.strip()) is not None
 
 
-def _notes(body: Json, blanks: dict[str, str]) -> Iterator[Remark]:
-    for field, text in _texts(lookup(body, "spec", "compliance"), "spec.compliance"):
+def _notes(texts: list[tuple[str, str]], blanks: dict[str, str]) -> Iterator[Remark]:
+    for field, text in texts:
         if field.rpartition(".")[2] not in NUMBERS or field in blanks:
             continue
         plain = normalise(text)
@@ -210,16 +214,16 @@ def _notes(body: Json, blanks: dict[str, str]) -> Iterator[Remark]:
             )
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _gather_texts(value: Any, path: str, found: list[tuple[str, str]]) -> None:
     """Every text below with its field path."""
     if isinstance(value, str):
-        yield path, value
+        found.append((path, value))
     elif isinstance(value, dict):
         for key, child in value.items():
-            yield from _texts(child, f"{path}.{key}")
+            _gather_texts(child, f"{path}.{key}", found)
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from _texts(child, f"{path}[{index}]")
+            _gather_texts(child, f"{path}[{index}]", found)
 
 
 def _twice(title: str, first: str, *, same_file: bool) -> Remark:

@@ -8,7 +8,6 @@ parsed; a cache that cannot be read or written is no fault: then the files are p
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -56,19 +55,23 @@ def _trees(files: Mapping[str, bytes]) -> dict[str, Any]:
         if isinstance(trees, dict) and trees.keys() == files.keys():
             return trees
     trees = {name: parse_yaml(name, content) for name, content in files.items()}
-    with suppress(OSError):
-        _keep(path, json.dumps(trees, ensure_ascii=False).encode())
+    data = json.dumps(trees, ensure_ascii=False).encode()
+    if json.loads(data) == trees:  # a key that is no text would be another one next time
+        with suppress(OSError):
+            _keep(path, data)
     return trees
 
 
 def _folder() -> Path:
     named = os.environ.get("XDG_CACHE_HOME", "")  # noqa: TID251 - where caches live
-    base = Path(named) if named.startswith("/") else Path("~/.cache").expanduser()
+    base = Path(named) if named.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111 - never raises
     return base / "genaictl"
 
 
 def _keep(path: Path, data: bytes) -> None:
     """Whole or not at all; older releases' files go, so that the folder stays small."""
+    import tempfile  # dear, and needed once for each release
+
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(data)

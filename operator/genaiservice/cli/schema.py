@@ -46,7 +46,7 @@ def faults(body: Json, kind: str = names.KIND_SERVICE) -> list[Fault]:
     except (ValueError, TypeError, OverflowError) as error:
         found.append(_unjudged(error))
     if not found:
-        found = list(_contradictions(tree, schema, ""))
+        found = list(_contradictions(_filled(tree, schema), schema, ""))
     once = {(fault.field, fault.code): fault for fault in found}
     return [once[key] for key in sorted(once)]
 
@@ -94,7 +94,8 @@ def node_at(path: str, kind: str = names.KIND_SERVICE) -> Json | None:
 def _closed(schema: Json) -> MutableJson:
     """`schema` without CEL: no further fields, rules of one value as pattern and format.
 
-    The rules that are left stand under `x-rules`, the message of the others under `x-message`.
+    The rules that are left stand under `x-rules`, the message of the others under `x-message`;
+    `x-below` says whether there is any such rule here or below.
     """
     plain = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes")}
     plain.pop("format", None)
@@ -111,6 +112,14 @@ def _closed(schema: Json) -> MutableJson:
     for key in ("items", "additionalProperties"):
         if isinstance(plain.get(key), dict):
             plain[key] = _closed(plain[key])
+    below = [
+        *plain.get("properties", {}).values(),
+        plain.get("items"),
+        plain.get("additionalProperties"),
+    ]
+    plain["x-below"] = bool({"x-rules", "x-keys"} & plain.keys()) or any(
+        child.get("x-below") for child in below if isinstance(child, dict)
+    )
     return plain
 
 
@@ -156,8 +165,7 @@ _compiled: Final = cache(cel.compiled)
 
 
 def _contradictions(value: Any, node: Any, path: str) -> Iterator[Fault]:
-    """The rules over several fields, with the defaults of the schema filled in."""
-    value = _filled(value, node)
+    """The rules over several fields; the defaults of the schema are filled in already."""
     for rule in node.get("x-rules", ()):
         if not _compiled(rule["rule"])(value):
             where = f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
@@ -166,10 +174,12 @@ def _contradictions(value: Any, node: Any, path: str) -> Iterator[Fault]:
         inner = node.get("additionalProperties")
         for key, child in value.items():
             schema = node.get("properties", {}).get(key, inner)
-            if isinstance(schema, dict):
+            if isinstance(schema, dict) and schema.get("x-below"):
                 yield from _contradictions(child, schema, f"{path}.{key}".removeprefix("."))
     elif isinstance(value, list) and isinstance(node.get("items"), dict):
         yield from _repeated(value, node, path)
+        if not node["items"].get("x-below"):
+            return
         for index, child in enumerate(value):
             yield from _contradictions(child, node["items"], f"{path}[{index}]")
 

@@ -44,23 +44,40 @@ class Place:
 
 
 class _Composer(_LOADER):  # type: ignore[misc] # chosen at run time
-    """Composes nodes and keeps marks; values are built by `_value`."""
+    """Composes nodes and keeps marks; values are built by `_value`.
+
+    Days stay text, and 1e3 is a number without the sign that YAML 1.1 asks for.
+    """
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """The tag of a node that bears none. Called for every node, hence no more than this."""
+        if kind is not yaml.ScalarNode:
+            return _SEQUENCE if kind is yaml.SequenceNode else _MAPPING
+        if implicit[0]:
+            for tag, pattern in _PLAIN.get(value[:1], ()):
+                if pattern.match(value):
+                    return tag
+        return _TEXT
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Tags depend on no path here."""
+
+    def ascend_resolver(self) -> None:
+        """Same."""
 
 
-_OTHERWISE: Final = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")
-_Composer.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] not in _OTHERWISE]
+_TEXT, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+_NUMBER: Final = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$|[-+]?\.inf$|\.nan$",
+    re.IGNORECASE,
+)
+_REPLACED: Final = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")
+_PLAIN: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
+    first: [pair for pair in pairs if pair[0] not in _REPLACED]
     for first, pairs in _LOADER.yaml_implicit_resolvers.items()
 }
-# Days stay text, and 1e3 is a number without the sign that YAML 1.1 asks for.
-_Composer.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$|[-+]?\.inf$|\.nan$",
-        re.IGNORECASE,
-    ),
-    list("-+0123456789."),
-)
+for _first in "-+0123456789.":
+    _PLAIN.setdefault(_first, []).append(("tag:yaml.org,2002:float", _NUMBER))
 
 
 def compose(text: str) -> Iterator[Any]:
