@@ -55,6 +55,11 @@ class Paper:
             colon = "：" if self.lang is Lang.ZH else ": "
             self._stream.write(f"{' ' * indent}{mark}{colon}{visible(body)}\n")
 
+    def head(self, label: Text, indent: int = 4) -> None:
+        """`label:` before lines that belong to it."""
+        colon = "：" if self.lang is Lang.ZH else ":"
+        self.line(f"{label.in_(self.lang)}{colon}", "dim", indent)
+
     def table(self, rows: Iterable[tuple[str, ...]], indent: int = 0) -> None:
         """Columns by the width of their widest cell; a Chinese character takes two places."""
         held = [tuple(visible(cell) for cell in row) for row in rows]

@@ -82,7 +82,7 @@ def _rule(paper: Paper, rule: Any) -> None:
     paper.pair(WEIGHT, " / ".join(weights[level].in_(lang) for level in levels))
     paper.pair(FAMILY, requirement.family.value)
     paper.pair(render.WHO, render.owner(requirement.owner.value))
-    paper.pair(DECLARE, " ")
+    paper.head(DECLARE)
     for field, texts in rule.asked.items():
         paper.line(field, indent=6)
         for text in texts:
@@ -110,6 +110,6 @@ def _field(paper: Paper, field: Any) -> None:
 
 def _example(paper: Paper, example: str) -> None:
     if example:
-        paper.pair(EXAMPLE, " ")
+        paper.head(EXAMPLE)
         for line in example.rstrip().split("\n"):
             paper.line(line, indent=6)

@@ -201,7 +201,10 @@ def show(paper: Paper, outcome: Outcome) -> None:
             row = new.get(one) or old[one]
             title = render.words(row, "title", lang)
             paper.line(f"{sign} {label.in_(lang)}: {one}  {title}", style, indent=4)
-    paper.pair(OBJECTS, " " if outcome.acts else NOTHING, indent=2)
+    if outcome.acts:
+        paper.head(OBJECTS, indent=2)
+    else:
+        paper.pair(OBJECTS, NOTHING, indent=2)
     for act, what in outcome.acts:
         sign, style, word = _ACTS[act]
         paper.line(f"{sign} {word.in_(lang)}  {what}", style, indent=4)
