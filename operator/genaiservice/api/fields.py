@@ -64,6 +64,18 @@ class Fields:
         """The object under `key`; an absent one is read as empty."""
         return Fields(self.value(key, {}), self.path(key), self._problems)
 
+    def children(self, key: str, *, most: int) -> "list[Fields]":
+        """The objects in the list under `key`; an absent list is read as empty."""
+        value = self.value(key, [])
+        if not isinstance(value, list | tuple) or len(value) > most:
+            wanted = Text(en=f"a list of at most {most} objects", zh=f"最多 {most} 个对象的列表")
+            self._mistyped(self.path(key), value, wanted)
+            return []
+        return [
+            Fields(entry, f"{self.path(key)}[{index}]", self._problems)
+            for index, entry in enumerate(value)
+        ]
+
     def value(self, key: str, default: Any) -> Any:
         self._seen.add(key)
         if key in self._tree:
