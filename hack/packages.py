@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m hack.packages nginx …`: programs of Debian that benchmarks compare with.
+"""`python -m hack.packages nginx …`: programs of Debian that tests decode with
+and benchmarks compare with.
 
 Installs what is missing when that is possible without asking (root, apt-get); otherwise says
 what to install. Rule of this module: what is there is left as it is, and no service is started.
@@ -12,7 +13,12 @@ import sys
 
 from hack.places import environment
 
-PROGRAMS = {"nginx": "nginx", "redis-server": "redis-server"}
+PROGRAMS = {
+    "ffmpeg": "ffprobe",
+    "libimage-exiftool-perl": "exiftool",
+    "nginx": "nginx",
+    "redis-server": "redis-server",
+}
 """Debian package -> the program that shows that it is installed."""
 
 APT_SECONDS = 600

@@ -27,6 +27,7 @@ VERBS = (
     "doctor",
     "explain",
     "init",
+    "label",
     "plan",
     "policy",
     "report",

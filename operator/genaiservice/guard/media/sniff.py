@@ -41,6 +41,7 @@ TYPES: Final[dict[str, Carrier]] = {
 """Media type -> carrier. What is not here is no file that the guard lets out."""
 
 WRITTEN: Final[dict[Carrier, str]] = {carrier: kind for kind, carrier in reversed(TYPES.items())}
+"""Carrier -> its first media type above."""
 
 _HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
 _FIRST: Final = (
@@ -70,6 +71,14 @@ def carrier(data: bytes, media_type: str) -> Carrier:
     if said is not found:
         raise MediaRefused(Reason.MISMATCH, f"{found.value} as {plain[:80]}", f"{found.value}")
     return found
+
+
+def guess(head: bytes, suffix: str) -> str:
+    """The media type of a file that came without one; "" when nothing tells it."""
+    found = of_content(head)
+    if found is None and suffix.lower() in (".md", ".markdown"):
+        found = Carrier.MARKDOWN
+    return WRITTEN.get(found, "") if found else ""
 
 
 def of_content(data: bytes) -> Carrier | None:

@@ -31,6 +31,8 @@ MUXERS: Final = {
     Carrier.MKV: "matroska",
     Carrier.WEBM: "webm",
 }
+PIXELS: Final = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le")
+"""Pixel formats that are kept; others become yuv420p."""
 MARGIN_SECONDS: Final = 0.2
 """The label is shown longer by this, so that the last moment asked for is not its edge."""
 MOST_STREAMS: Final = 16
@@ -39,6 +41,7 @@ MOST_STREAMS: Final = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     codec: str
+    pixels: str
     size: tuple[int, int]
     seconds: float
     """0 when the file does not say."""
@@ -69,7 +72,7 @@ def label(
     hold = f"tpad=stop_mode=clone:stop_duration={missing:.3f}," if missing else ""
     graph = (
         f"[0:v:0]{hold}null[base];[base][1:v]overlay={left}:{top}:format=auto:"
-        f"enable='lt(t,{until:.3f})'[out]"
+        f"enable='lt(t,{until:.3f})',format={shape.pixels}[out]"
     )
     result = bench.encode(
         *source(path, carrier),
@@ -130,7 +133,10 @@ def _shape(shown: dict[str, Any]) -> Shape:
         size = (size[1], size[0])  # ffmpeg decodes it upright
     seconds = _number(picture.get("duration")) or _number(form.get("duration"))
     offset = _number(picture.get("start_time")) - _number(form.get("start_time"))
-    return Shape(codec=codec, size=size, seconds=seconds, offset=max(0.0, offset))
+    # The label's picture would lend its transparency to a codec that can store it.
+    pixels = str(picture.get("pix_fmt"))
+    pixels = pixels if pixels in PIXELS else "yuv420p"
+    return Shape(codec=codec, pixels=pixels, size=size, seconds=seconds, offset=max(0.0, offset))
 
 
 def _verify(bench: Workbench, carrier: Carrier, plate: drawing.Plate, look: VideoLabel) -> None:
