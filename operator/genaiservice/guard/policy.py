@@ -7,7 +7,6 @@ first usable policy there is none, and the guard refuses everything.
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -79,14 +78,8 @@ class PolicyStore:
     async def watch(self) -> None:
         # Polling follows symbolic links, so the kubelet's swap of `..data` is seen like an edit.
         while True:
-            before = self.current
             await asyncio.sleep(POLL_SECONDS)
             await self.refresh()
-            if self.current is not before:
-                # Parts of a policy know each other; without this the replaced one would stay in
-                # memory until the collector's oldest generation has its turn, hours later.
-                before = None
-                gc.collect()
 
     def _keep(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems

@@ -8,7 +8,7 @@ terms cost no Python object each.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -38,9 +38,6 @@ WIDE: Final = 256
 class TermSet:
     """Terms of two characters or more. `heads` and `pairs` are their first one and first two.
 
-    `opens` answers -1 when any term occurs in a short text, else what `live` would: the question
-    of every chunk, in the way that is the quicker one for these terms.
-
     `entries`: normalised term -> (place in `classes`, number of the term in that class)."""
 
     __slots__ = (
@@ -51,7 +48,6 @@ class TermSet:
         "automaton",
         "heads",
         "longest",
-        "opens",
         "pairs",
         "wide",
     )
@@ -71,7 +67,6 @@ class TermSet:
         self.heads = frozenset(term[0] for term in normals)
         self.pairs = frozenset(term[:2] for term in normals)
         self.wide = len(self.heads) > WIDE
-        self.opens = self._opens_wide if self.wide else self._opens_narrow
         self._lengths = array("H", map(len, normals))
         self._class_of = array("B", (entries[term][0] for term in normals))
         self._index_of = array("I", (entries[term][1] for term in normals))
@@ -79,6 +74,15 @@ class TermSet:
 
     def __len__(self) -> int:
         return len(self._lengths)
+
+    @property
+    def opens(self) -> Callable[[str], int]:
+        """Answers -1 when any term occurs in a short text, else what `live` would.
+
+        The question of every chunk, in the way that is the quicker one for these terms. Kept by
+        its asker: a method kept here would tie the set to itself, and it could not be freed.
+        """
+        return self._opens_wide if self.wide else self._opens_narrow
 
     def _opens_narrow(self, normal: str) -> int:
         for _ in self.automaton.iter(normal):

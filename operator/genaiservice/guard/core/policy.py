@@ -99,7 +99,7 @@ def _strongest(
 
 def _allowed(words: list[str], terms: Entries, normaliser: Normaliser) -> TermSet | None:
     """Only words that contain a term matter; the others would keep text open without cause."""
-    if not terms:
+    if not terms or not words:
         return None
     lookout = TermSet(terms, (("", Action.FLAG),))
     normals = (normaliser.normalise(word) for word in words)
