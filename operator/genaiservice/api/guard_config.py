@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from genaiservice.api import names
 from genaiservice.api.fields import Fields, fault
 from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.api.users_config import UsersConfig
+from genaiservice.api.users_reading import read_users
 
 DIRECTIVE_FILE: Final = f"{names.PATH_DIRECTIVE}/{names.FILE_DIRECTIVE}"
 
@@ -91,6 +93,7 @@ class GuardConfig:
     """Relative file names are relative to the folder of the configuration file.
 
     `paths`: further paths that pass unscreened. `decision_log`: a file, "-" for standard output.
+    `users`: None where the service knows no users.
     """
 
     upstream: Upstream
@@ -105,6 +108,7 @@ class GuardConfig:
     complaint_url: str = ""
     decision_log: str = "-"
     telemetry: Telemetry = Telemetry()
+    users: UsersConfig | None = None
 
 
 def parse(tree: Any) -> GuardConfig:
@@ -124,6 +128,7 @@ def parse(tree: Any) -> GuardConfig:
         complaint_url=_complaint_url(root),
         decision_log=root.text("decisionLog", "-"),
         telemetry=_telemetry(root.child("telemetry")),
+        users=_users(root),
     )
     root.end()
     if problems:
@@ -148,6 +153,11 @@ def _render(value: Any) -> Any:
 def _camel(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
+
+
+def _users(root: Fields) -> UsersConfig | None:
+    """Absent or null: the guard knows no users, and nothing is asked of them."""
+    return None if root.value("users", None) is None else read_users(root.child("users"))
 
 
 def _service(read: Fields) -> ServiceRef:
