@@ -188,8 +188,8 @@ def _placeholder(field: str, text: str) -> Remark:
 
 
 def _open(field: str, blanks: dict[str, str]) -> bool:
-    """Whether the field, or a list that it is, still holds a placeholder."""
-    return field in blanks or any(blank.startswith(f"{field}[") for blank in blanks)
+    """Whether the field, or anything in it, still holds a placeholder."""
+    return field in blanks or any(blank.startswith((f"{field}[", f"{field}.")) for blank in blanks)
 
 
 def _blank(text: str) -> bool:

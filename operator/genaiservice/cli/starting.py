@@ -28,7 +28,7 @@ from genaiservice.rules.compile import CompiledStep
 KEPT: Final = frozenset(
     {
         *("labelText", "timezone", "start", "end", "backupCron", "ageClaim", "contentPolicy"),
-        *("carriers", "produceIdFormat"),
+        *("carriers", "produceIdFormat", "exitKeywords"),
     }
 )
 """Names of texts that are settings with a usable value, no facts about the organisation."""

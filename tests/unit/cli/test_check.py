@@ -7,12 +7,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 
-from genaiservice.rules.cases import put, steps_of
-from tests.unit.cli.run import DAY, ROOT, genaictl, stable
+from tests.unit.cli.run import DAY, ROOT, complete, genaictl, stable
 
-COMPLETE = "examples/chat-managed/genaiservice.yaml"
 REFUSED = "examples/minimal-refused/genaiservice.yaml"
 
 
@@ -27,9 +24,7 @@ def parsed(text: str) -> Any:
 
 
 def changed(tmp_path: Path, path: str, value: Any) -> str:
-    body = yaml.safe_load((ROOT / COMPLETE).read_text("utf-8"))
-    put(body, steps_of(path), value)
-    return written(tmp_path, yaml.safe_dump(body, allow_unicode=True, sort_keys=False))
+    return written(tmp_path, complete(**{path: value}))
 
 
 def checked(*files: str, stdin: str | bytes = "") -> dict[str, Any]:
@@ -38,17 +33,19 @@ def checked(*files: str, stdin: str | bytes = "") -> dict[str, Any]:
     return tree
 
 
-def remarks(*files: str) -> list[dict[str, Any]]:
-    (row,) = checked(*files)["services"]
-    return list(row["remarks"])
+def remark_at(field: str, file: str) -> dict[str, Any]:
+    """The first remark about a field; several requirements may read it."""
+    (row,) = checked(file)["services"]
+    found: dict[str, Any] = next(one for one in row["remarks"] if one["field"] == field)
+    return found
 
 
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ((ROOT / COMPLETE).read_text("utf-8"), 0),
+        (complete(), 0),
         ((ROOT / REFUSED).read_text("utf-8"), 1),
-        ((ROOT / COMPLETE).read_text("utf-8").replace("guard:", "gard:"), 2),
+        (complete().replace("guard:", "gard:"), 2),
         ("kind: GenAIService\nx: [", 2),
         ("kind: ConfigMap\n", 2),
         ("", 2),
@@ -65,18 +62,18 @@ def test_bytes_that_are_no_text_are_bad_input() -> None:
 
 
 def test_a_day_that_is_none_is_bad_input() -> None:
-    ran = genaictl("check", COMPLETE, "--as-of", "2026-02-30")
+    ran = genaictl("check", REFUSED, "--as-of", "2026-02-30")
     assert ran.code == 2
     assert "write a day like" in ran.err
 
 
 def test_the_day_decides() -> None:
-    assert genaictl("check", COMPLETE, "--as-of", "2027-02-08").code == 0
-    assert genaictl("check", COMPLETE, "--as-of", "2027-02-09").code == 1
+    assert genaictl("check", "-", "--as-of", DAY, stdin=complete()).code == 0
+    assert genaictl("check", "-", "--as-of", "2031-01-01", stdin=complete()).code == 1
 
 
 def test_a_folder_with_good_bad_and_other_things_tells_all_of_it(tmp_path: Path) -> None:
-    written(tmp_path, (ROOT / COMPLETE).read_text("utf-8"), "a.yaml")
+    written(tmp_path, complete(), "a.yaml")
     written(tmp_path, "kind: GenAIService\n- x", "b.yml")
     written(tmp_path, "kind: Pod\nx: [", "c.yaml")
     written(tmp_path, "kind: GenAIService", "d.txt")
@@ -92,16 +89,16 @@ def test_a_folder_with_good_bad_and_other_things_tells_all_of_it(tmp_path: Path)
 
 def test_a_finding_stands_at_line_and_column_of_its_field(tmp_path: Path) -> None:
     file = changed(tmp_path, "spec.compliance.filings[1].number", "京备2026第1号")
-    (remark,) = remarks(file)
+    remark = remark_at("spec.compliance.filings[1].number", file)
     lines = Path(file).read_text("utf-8").split("\n")
-    assert remark["field"] == "spec.compliance.filings[1].number"
     assert lines[remark["line"] - 1][remark["column"] - 1 :].startswith("number: 京备2026第1号")
 
 
 def test_a_number_of_a_form_that_nobody_knows_is_unknown_and_not_called_fake(
     tmp_path: Path,
 ) -> None:
-    (remark,) = remarks(changed(tmp_path, "spec.compliance.filings[0].number", "网信新备1号"))
+    field = "spec.compliance.filings[0].number"
+    remark = remark_at(field, changed(tmp_path, field, "网信新备1号"))
     words = f"{remark['what']} {remark['next']}".lower()
     assert remark["reason"] == "FormatInvalid"
     assert not any(word in words for word in ("fake", "forged", "虚假", "伪造", "假冒"))
@@ -109,7 +106,7 @@ def test_a_number_of_a_form_that_nobody_knows_is_unknown_and_not_called_fake(
 
 def test_what_is_missing_is_told_at_its_nearest_parent(tmp_path: Path) -> None:
     file = changed(tmp_path, "spec.compliance.complaints.url", None)
-    (remark,) = remarks(file)
+    remark = remark_at("spec.compliance.complaints.url", file)
     lines = Path(file).read_text("utf-8").split("\n")
     assert lines[remark["line"] - 1].strip() == "complaints:"
 
@@ -126,19 +123,19 @@ def test_full_width_digits_and_blanks_are_read_with_a_note(tmp_path: Path) -> No
 
 def test_a_placeholder_refuses_and_hides_other_words_about_its_field(tmp_path: Path) -> None:
     file = changed(tmp_path, "spec.compliance.serviceStartOn", "<first day>")
-    (remark,) = remarks(file)
+    remark = remark_at("spec.compliance.serviceStartOn", file)
     assert (remark["code"], remark["weight"]) == ("placeholder", "block")
     assert remark["next"]["en"] == "write in its place: first day"
     assert genaictl("check", file, "--as-of", DAY).code == 1
 
 
 def test_the_kill_switch_refuses_and_is_named(tmp_path: Path) -> None:
-    (remark,) = remarks(changed(tmp_path, "spec.guard.killSwitch", True))
-    assert (remark["field"], remark["weight"]) == ("spec.guard.killSwitch", "block")
+    field = "spec.guard.killSwitch"
+    assert remark_at(field, changed(tmp_path, field, True))["weight"] == "block"
 
 
 def test_one_service_in_ten_documents_is_bad_input_naming_the_first(tmp_path: Path) -> None:
-    text = "---\n".join([(ROOT / COMPLETE).read_text("utf-8")] * 10)
+    text = "---\n".join([complete()] * 10)
     file = written(tmp_path, text)
     tree = checked(file)
     repeated = [
@@ -151,7 +148,7 @@ def test_one_service_in_ten_documents_is_bad_input_naming_the_first(tmp_path: Pa
 
 
 def test_the_same_service_in_two_files_is_only_noted(tmp_path: Path) -> None:
-    text = (ROOT / COMPLETE).read_text("utf-8")
+    text = complete()
     written(tmp_path, text, "base.yaml")
     written(tmp_path, text, "overlay.yaml")
     assert genaictl("check", str(tmp_path), "--as-of", DAY).code == 0
@@ -194,7 +191,7 @@ def test_sarif_holds_unreadable_files_too() -> None:
 
 
 def test_junit_has_a_case_for_every_requirement() -> None:
-    passed = parsed(genaictl("check", COMPLETE, "--as-of", DAY, "-o", "junit").out)
+    passed = parsed(genaictl("check", "-", "--as-of", DAY, "-o", "junit", stdin=complete()).out)
     failed = parsed(genaictl("check", REFUSED, "--as-of", DAY, "-o", "junit").out)
     for root, name in ((passed, "chat"), (failed, "chat-draft")):
         (suite,) = root

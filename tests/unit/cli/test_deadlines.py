@@ -32,7 +32,10 @@ def test_what_has_passed_is_open_and_overdue() -> None:
 
 
 def test_only_the_next_days_can_be_asked_for() -> None:
-    assert "no deadline" in genaictl("deadlines", CHAT, "--as-of", DAY, "--within", "10").out
+    every = json.loads(genaictl("deadlines", CHAT, "--as-of", DAY, "-o", "json").out)
+    soon = genaictl("deadlines", CHAT, "--as-of", DAY, "-o", "json", "--within", "80").out
+    assert json.loads(soon) == [row for row in every if row["daysLeft"] <= 80]
+    assert "no deadline" in genaictl("deadlines", CHAT, "--as-of", DAY, "--within", "0").out
 
 
 def test_nothing_to_look_at_is_bad_input() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.run import ROOT, genaictl
+from tests.unit.cli.run import ROOT, complete, genaictl
 
 
 def planned(*files: str) -> tuple[int, list[dict[str, Any]]]:
@@ -16,8 +16,17 @@ def planned(*files: str) -> tuple[int, list[dict[str, Any]]]:
     return ran.code, json.loads(ran.out)
 
 
-def test_an_allowed_service_would_get_all_its_objects() -> None:
-    code, (row,) = planned("examples/chat-managed")
+@pytest.fixture
+def allowed(tmp_path: Path) -> str:
+    """A folder with a service that lacks nothing, and its policy."""
+    (tmp_path / "service.yaml").write_text(complete(), "utf-8")
+    policy = (ROOT / "examples/chat-managed/policy.yaml").read_text("utf-8")
+    (tmp_path / "policy.yaml").write_text(policy, "utf-8")
+    return str(tmp_path)
+
+
+def test_an_allowed_service_would_get_all_its_objects(allowed: str) -> None:
+    code, (row,) = planned(allowed)
     made = {one["object"].split()[0] for one in row["acts"]}
     assert code == 0
     assert {one["act"] for one in row["acts"]} == {"create"}
@@ -34,8 +43,8 @@ def test_a_refused_service_would_get_no_workload() -> None:
     assert row["statusAfter"]["findings"]
 
 
-def test_a_policy_that_is_not_among_the_files_holds_the_service() -> None:
-    code, (row,) = planned("examples/chat-managed/genaiservice.yaml")
+def test_a_policy_that_is_not_among_the_files_holds_the_service(allowed: str) -> None:
+    code, (row,) = planned(f"{allowed}/service.yaml")
     (condition,) = [
         one for one in row["statusAfter"]["conditions"] if one["type"] == "ModerationPolicyReady"
     ]
@@ -58,9 +67,8 @@ def test_nothing_to_apply_is_bad_input(file: str) -> None:
     assert genaictl("plan", "--offline", "-f", file).code == 2
 
 
-def test_both_languages_show_the_same_acts() -> None:
+def test_both_languages_show_the_same_acts(allowed: str) -> None:
     outs = [
-        genaictl("plan", "--offline", "-f", "examples/chat-managed", "--lang", lang).out
-        for lang in ("en", "zh")
+        genaictl("plan", "--offline", "-f", allowed, "--lang", lang).out for lang in ("en", "zh")
     ]
     assert all(out.count("  + ") == 7 for out in outs)
