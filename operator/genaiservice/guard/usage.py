@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from genaiservice.api.users_config import Ladder, Step, Store, WhenDown
 from genaiservice.guard.core.user_state import (
@@ -28,12 +29,13 @@ ATTEMPTS: Final = 16
 RETRY_SECONDS: Final = 1.0
 """So long a store that failed is left alone, so that requests do not queue up behind it."""
 COMPARE_AND_SET: Final = """
-local held = redis.call('GET', KEYS[1])
-if (held or '') ~= ARGV[1] then return 0 end
+local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return {0, held} end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
-return 1
+return {1, ''}
 """
+"""Who comes too late learns at once what stands there, and so is first in the next round."""
 
 T = TypeVar("T")
 Change = Callable[[UserState], tuple[UserState, T]]
@@ -119,6 +121,7 @@ class RedisStore:
         self._prefix = config.prefix
         self._ladder = ladder
         self._seconds = config.timeout_seconds
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         more: dict[str, Any] = {"ssl_ca_certs": ca_file} if ca_file else {}
         pool = BlockingConnectionPool.from_url(
             config.url,
@@ -141,7 +144,9 @@ class RedisStore:
 
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._updated(self._prefix + user, at, step)
+                # In turn within this process; only other replicas can then be faster.
+                async with self._turns.setdefault(user, asyncio.Lock()):
+                    return await self._updated(self._prefix + user, at, step)
         except (TimeoutError, exceptions.TimeoutError) as error:
             raise StoreDownError(Down.TIMEOUT) from error
         except (exceptions.ConnectionError, OSError) as error:
@@ -152,15 +157,16 @@ class RedisStore:
             raise StoreDownError(Down.UNREADABLE) from error
 
     async def _updated(self, key: str, at: int, step: Change[T]) -> T:
+        held: bytes = await self._client.get(key) or b""
         for _ in range(ATTEMPTS):
-            held: bytes = await self._client.get(key) or b""
             before = decode(held) if held else NEW
             after, result = step(before)
             if after == before:
                 return result
             kept = kept_seconds(after, at, self._ladder)
             arguments = [held, encode(after), b"%d" % (kept or 0)]
-            if await self._compare_and_set(keys=[key], args=arguments):
+            done, held = await self._compare_and_set(keys=[key], args=arguments)
+            if done:
                 return result
         raise StoreDownError(Down.CONTENDED)
 

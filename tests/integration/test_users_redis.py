@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state of users in a real redis-server: shared, atomic, and gone at the worst moment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from genaiservice.api.users_config import Ladder, Step, Store, StoreKind, WhenDown
+from genaiservice.guard.core.ladder import Standing
+from genaiservice.guard.core.presence import Presence
+from genaiservice.guard.core.user_state import UserState
+from genaiservice.guard.usage import (
+    Change,
+    Down,
+    MemoryStore,
+    RedisStore,
+    StoreDownError,
+    WatchedStore,
+)
+from tests.redis_server import PASSWORD, RedisServer
+
+LADDER = Ladder(steps=tuple(Step))
+AT = 1_800_000_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+async def made() -> AsyncIterator[Callable[..., RedisStore]]:
+    stores: list[RedisStore] = []
+
+    def make(server: RedisServer, password: str | None = PASSWORD, **more: float) -> RedisStore:
+        config = Store(kind=StoreKind.REDIS, url=server.url, timeout_seconds=0.5, **more)  # type: ignore[arg-type]
+        stores.append(RedisStore(config, LADDER, password=password))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        await store.close()
+
+
+def add(seconds: int) -> Change[int]:
+    def step(state: UserState) -> tuple[UserState, int]:
+        total = state.presence.used(20_000) + seconds
+        return UserState(presence=Presence(until=AT, days=((20_000, total),))), total
+
+    return step
+
+
+async def test_two_guards_count_into_one_record_without_losing_a_second(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    one, other = made(server), made(server)
+
+    async def count(store: RedisStore) -> None:
+        for _ in range(50):
+            await store.update("shared", AT, add(1))
+
+    await asyncio.gather(count(one), count(other))
+    assert await one.update("shared", AT, add(0)) == 100
+
+
+async def test_many_requests_of_one_user_at_once_each_count(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    store = made(server, connections=4)
+    await asyncio.gather(*(store.update("busy", AT, add(1)) for _ in range(8)))
+    assert await store.update("busy", AT, add(0)) == 8
+
+
+async def test_records_expire_and_sanctions_for_good_do_not(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    store = made(server)
+    await store.update("plain", AT, add(60))
+    ended = UserState(standing=Standing(step=Step.TERMINATE, until=AT))
+    await store.update("ended", AT, lambda state: (ended, None))
+    assert server.command("TTL", "genai:user:ended") == b":-1\r\n"
+    left = int(server.command("TTL", "genai:user:plain")[1:])
+    assert 0 < left <= 2 * 86_400
+
+
+async def test_a_wrong_password_is_told_apart_from_a_store_that_is_gone(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    with pytest.raises(StoreDownError) as caught:
+        await made(server, password="wrong").update("a", AT, add(1))
+    assert caught.value.reason in (Down.REFUSED, Down.UNREACHABLE)
+    assert "wrong" not in str(caught.value)
+
+
+async def test_a_record_of_somebody_else_is_never_overwritten(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    server.command("SET", "genai:user:odd", "hello")
+    with pytest.raises(StoreDownError, match="record_unreadable"):
+        await made(server).update("odd", AT, add(1))
+    assert server.command("GET", "genai:user:odd") == b"$5\r\nhello\r\n"
+
+
+async def test_a_store_that_hangs_costs_no_more_than_its_time(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    store = made(server)
+    await store.update("slow", AT, add(1))
+    server.freeze()
+    try:
+        began = monotonic()
+        with pytest.raises(StoreDownError, match="store_timeout"):
+            await store.update("slow", AT, add(1))
+        assert monotonic() - began < 2
+    finally:
+        server.thaw()
+
+
+@pytest.mark.parametrize("when_down", list(WhenDown))
+async def test_a_killed_and_restarted_store_loses_no_counted_second(
+    tmp_path: Path, made: Callable[..., RedisStore], when_down: WhenDown
+) -> None:
+    with RedisServer(tmp_path) as server:
+        clock = [0.0]
+        store = WatchedStore(made(server), MemoryStore(LADDER, 100), when_down, lambda: clock[0])
+        assert await store.update("a", AT, add(60)) == 60
+        server.kill()
+        clock[0] += 10
+        if when_down is WhenDown.CLOSED:
+            with pytest.raises(StoreDownError, match="store_unreachable"):
+                await store.update("a", AT, add(60))
+        else:
+            assert await store.update("a", AT, add(60)) == 120
+        assert store.down is Down.UNREACHABLE
+        server.start()
+        clock[0] += 10
+        expected = 120 if when_down is WhenDown.CLOSED else 180
+        assert await store.update("a", AT, add(60)) == expected
+        assert store.down is Down.UP
+        other = made(server)
+        assert await other.update("a", AT, add(0)) == expected
+
+
+async def test_degraded_replicas_count_apart_and_the_larger_count_stays(
+    tmp_path: Path, made: Callable[..., RedisStore]
+) -> None:
+    with RedisServer(tmp_path) as server:
+        clock = [0.0]
+
+        def replica() -> WatchedStore:
+            local = MemoryStore(LADDER, 100)
+            return WatchedStore(made(server), local, WhenDown.DEGRADED, lambda: clock[0])
+
+        one, other = replica(), replica()
+        await one.update("a", AT, add(60))
+        await other.update("a", AT, add(60))
+        server.kill()
+        clock[0] += 10
+        await one.update("a", AT, add(300))
+        await other.update("a", AT, add(30))
+        server.start()
+        clock[0] += 10
+        totals = [await each.update("a", AT, add(0)) for each in (other, one, other)]
+        assert totals == [150, 360, 360]
