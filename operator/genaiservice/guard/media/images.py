@@ -34,8 +34,8 @@ def draw(
     path = fonts.find(font, label.text)
     percent = label.min_height_percent
     with _opened(data, carrier, limits) as picture:
-        options = _options(picture, carrier, data)
         frames = [_plain(frame) for frame in _frames(picture)]
+        options = _options(picture, carrier, data)  # last: it takes the orientation away
     plate = drawing.plate(label.text, frames[0].size, percent, label.position, path)
     for frame in frames:
         frame.paste(plate.image.convert(frame.mode), plate.at)
