@@ -25,6 +25,14 @@ class ConditionType(StrEnum):
     CONTINUITY = "ContinuityPlanned"
     LICENCES = "LicencesDeclared"
     ORDERS = "OrdersObeyed"
+    PERSONAL_INFO = "PersonalInformationProtected"
+    TRAINING_DATA = "TrainingDataTraceable"
+    AGREEMENT = "AgreementPublished"
+    TRANSPARENCY = "PublicStatementMade"
+    INCIDENTS = "IncidentsPrepared"
+    LOGS = "LogsKept"
+    INSPECTION = "InspectionReady"
+    ANTHROPOMORPHIC = "AnthropomorphicSafe"
     # What the operator sees and decides.
     POLICY = "ModerationPolicyReady"
     GUARD = "GuardEnforced"
@@ -45,6 +53,14 @@ FAMILIES: Final = (
     ConditionType.CONTINUITY,
     ConditionType.LICENCES,
     ConditionType.ORDERS,
+    ConditionType.PERSONAL_INFO,
+    ConditionType.TRAINING_DATA,
+    ConditionType.AGREEMENT,
+    ConditionType.TRANSPARENCY,
+    ConditionType.INCIDENTS,
+    ConditionType.LOGS,
+    ConditionType.INSPECTION,
+    ConditionType.ANTHROPOMORPHIC,
 )
 
 
@@ -64,6 +80,8 @@ class Reason(StrEnum):
     WARNINGS_ONLY = "WarningsOnly"
     WAIVED = "Waived"
     CALENDAR_UNKNOWN = "CalendarUnknown"
+    PAGE_FAILING = "PageFailing"
+    FACT_UNAVAILABLE = "FactUnavailable"
     # ModerationPolicyReady
     POLICY_LOADED = "PolicyLoaded"
     POLICY_NOT_FOUND = "PolicyNotFound"
@@ -140,6 +158,16 @@ MEANINGS: Final[dict[Reason, Text]] = {
         en="The State Council calendar of a needed year is not published in this rule pack yet; "
         "the clock cannot be computed. Update the operator.",
         zh="规则包尚无所需年份的国务院节假日安排，无法计算期限；请升级本软件。",
+    ),
+    Reason.PAGE_FAILING: Text(
+        en="A declared page has answered with an error for longer than the rule allows; repair the "
+        "page or correct its address.",
+        zh="申报的页面持续返回错误，已超过规则允许的时间；请修复页面或更正地址。",
+    ),
+    Reason.FACT_UNAVAILABLE: Text(
+        en="The operator could not look at something that is declared; the message says what and "
+        "since when. Check the address, the network policy and the proxy.",
+        zh="无法取得某项申报内容对应的事实，消息说明对象与起始时间；请检查地址、网络策略与代理。",
     ),
     Reason.POLICY_LOADED: Text(
         en="The moderation policy was read and is what the guards use.",

@@ -16,7 +16,22 @@ FACTS: Final[Json] = {
     "workload": {"mode": "managed", "replicas": 2, "minReplicas": None},
     "guard": {"killSwitch": False},
 }
-"""What the operator sees of the complete service."""
+"""What the operator knows of the complete service without looking around."""
+
+TAKEN: Final = "2026-11-25T09:00:00+08:00"
+PAGE: Final[Json] = {
+    "url": "https://chat.example.com/",
+    "status": 200,
+    "takenAt": TAKEN,
+    "failingSince": None,
+    "failures": 0,
+    "sha256": None,
+    "sha256Since": None,
+    "contains": {},
+    "lackingSince": {},
+    "error": None,
+}
+"""A page that answers, of which nothing more is known."""
 
 
 def declaration_of(case: Case, complete: Json) -> Any:
@@ -27,7 +42,23 @@ def declaration_of(case: Case, complete: Json) -> Any:
 
 
 def facts_of(case: Case) -> Any:
-    return merge_patch(FACTS, case.facts)
+    """The facts of a case: what it says, on top of what is known of every service."""
+    facts = laid_over(FACTS, case.facts)
+    if "cluster" in facts:
+        facts["cluster"] = {"takenAt": TAKEN} | facts["cluster"]
+    if "pages" in facts:
+        facts["pages"] = {name: {**PAGE, **page} for name, page in facts["pages"].items()}
+    return facts
+
+
+def laid_over(tree: Json, changes: Json) -> dict[str, Any]:
+    """`tree` with `changes` in it; unlike a merge patch, null is a value and stays."""
+    merged = copy.deepcopy(dict(tree))
+    for key, value in changes.items():
+        below: Any = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = laid_over(below, value) if both else copy.deepcopy(value)
+    return merged
 
 
 def steps_of(path: str) -> list[str | int]:

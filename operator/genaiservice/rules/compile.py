@@ -14,9 +14,10 @@ import jsonschema_rs
 from genaiservice.api.jsontree import Json
 from genaiservice.rules.numbers import FORMATS
 from genaiservice.rules.paths import FieldPath, Filter
-from genaiservice.rules.requirement import Requirement, Schema, Step
+from genaiservice.rules.requirement import Phase, Requirement, Schema, Step
+from genaiservice.rules.subject import Check
 from genaiservice.rules.verdict import Severity
-from genaiservice.rules.vocabulary import VOCABULARY, Check
+from genaiservice.rules.vocabulary import VOCABULARY
 from genaiservice.rules.whole import whole_schema
 
 
@@ -30,19 +31,30 @@ class CompiledStep:
     check: Check | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledSeverity:
+    level: Severity
+    when: Filter | None = None
+    phase: Phase | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompiledRequirement:
     """Equal only to itself, so that what was made of it can be remembered by it.
 
-    Where `whole` holds, of all steps only those with a named check can still fail: `named`.
+    Where `whole` holds, of all steps only those with a named check can still fail: `named`, of
+    which `asked` are those that compare nothing with what was gathered. `limits`: the names of the
+    limits that the steps use.
     """
 
     requirement: Requirement
     applies: Filter
-    severity: tuple[tuple[Filter | None, Severity], ...]
+    severity: tuple[CompiledSeverity, ...]
     steps: tuple[CompiledStep, ...]
     named: tuple[CompiledStep, ...]
+    asked: tuple[CompiledStep, ...]
     whole: Filter
+    limits: frozenset[str]
 
 
 class SchemaCompiler:
@@ -85,15 +97,30 @@ def _total(is_valid: Callable[[Any], bool]) -> Filter:
 
 
 def compile_requirement(requirement: Requirement, compiled: SchemaCompiler) -> CompiledRequirement:
-    steps = tuple(compile_step(step, compiled) for step in requirement.requires)
+    steps = tuple(compile_step(step, compiled) for step in requirement.steps)
+    named = tuple(step for step in steps if step.check is not None)
     return CompiledRequirement(
         requirement=requirement,
         applies=compiled(requirement.applies_when),
-        severity=tuple((compiled.maybe(rule.when), rule.level) for rule in requirement.severity),
+        severity=tuple(
+            CompiledSeverity(level=rule.level, when=compiled.maybe(rule.when), phase=rule.phase)
+            for rule in requirement.severity
+        ),
         steps=steps,
-        named=tuple(step for step in steps if step.check is not None),
+        named=named,
+        asked=tuple(step for step in named if not step.step.verify),
         whole=compiled(whole_schema(requirement.requires)),
+        limits=frozenset(name for step in requirement.steps for name in limits_named(step)),
     )
+
+
+def limits_named(step: Step) -> list[str]:
+    """The limits that a step's check uses by name."""
+    if step.check is None:
+        return []
+    arguments = step.check.arguments
+    named = (arguments.get(name) for name in VOCABULARY[step.check.name].limits)
+    return [name for name in named if isinstance(name, str)]
 
 
 def compile_step(step: Step, compiled: SchemaCompiler) -> CompiledStep:

@@ -102,3 +102,5 @@ class Facts(TypedDict, total=False):
 
 CLUSTER: Final = "cluster"
 PAGES: Final = "pages"
+GATHERED: Final = (CLUSTER, PAGES)
+"""The parts that an offline check does not have."""

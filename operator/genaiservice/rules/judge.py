@@ -15,11 +15,21 @@ from genaiservice.api.conditions import Reason
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import EMPTY
 from genaiservice.rules.compile import CompiledRequirement, CompiledStep
+from genaiservice.rules.facts import CLUSTER, GATHERED
+from genaiservice.rules.limits import overrides_of, values_of
 from genaiservice.rules.pack import Catalogue
 from genaiservice.rules.paths import FieldPath, Filter, Place, Trail, Void, render
-from genaiservice.rules.requirement import Step
-from genaiservice.rules.verdict import Finding, Level, Result, Severity, Suspension, Verdict
-from genaiservice.rules.vocabulary import HOLDS, STEP, Answer, Subject
+from genaiservice.rules.requirement import Phase, Step
+from genaiservice.rules.subject import HOLDS, STEP, Answer, Subject
+from genaiservice.rules.verdict import (
+    Finding,
+    Level,
+    Override,
+    Result,
+    Severity,
+    Suspension,
+    Verdict,
+)
 from genaiservice.rules.wording import (
     KILL_SWITCH,
     NOT_APPLICABLE,
@@ -28,22 +38,33 @@ from genaiservice.rules.wording import (
     passed,
     remedy_of,
 )
+from genaiservice.rules.workdays import parse_day
 
 _MISSING = Answer(fault=Reason.DECLARATION_MISSING, level=Level.DECLARED)
 _MISPLACED = Answer(fault=Reason.FORMAT_INVALID)
 _BY_SCHEMA = Answer(fault=STEP)
-_UNKNOWN = frozenset({Reason.DECLARATION_MISSING, Reason.CALENDAR_UNKNOWN})
+_UNKNOWN = frozenset({Reason.DECLARATION_MISSING, Reason.CALENDAR_UNKNOWN, Reason.FACT_UNAVAILABLE})
 
 
 def judge(catalogue: Catalogue, declaration: Json, facts: Json, today: date) -> Verdict:
     """What the catalogue says of `declaration` on `today` (Asia/Shanghai)."""
-    subject = Subject(declaration=declaration, facts=facts, today=today)
+    overrides = overrides_of(catalogue.limits, declaration)
+    values = values_of(catalogue.limits, overrides) if overrides else catalogue.values
+    subject = Subject(declaration=declaration, facts=facts, today=today, limits=values)
     findings: list[Finding] = []
     flips: list[date] = []
     suspension: Suspension | None = None
-    reading = _Reading(declaration)
+    reading = _Reading(declaration, gathered=any(lookup(facts, part) for part in GATHERED))
+    exposure = exposed(declaration, facts, today)
     for requirement in catalogue.requirements:
-        inquiry = _Inquiry(requirement=requirement, subject=subject, reading=reading)
+        used = tuple(one for one in overrides if one.name in requirement.limits)
+        inquiry = _Inquiry(
+            requirement=requirement,
+            subject=subject,
+            reading=reading,
+            exposure=exposure,
+            overrides=used,
+        )
         findings.append(inquiry.finding())
         flips += inquiry.flips
         suspension = suspension or inquiry.suspension
@@ -53,7 +74,26 @@ def judge(catalogue: Catalogue, declaration: Json, facts: Json, today: date) -> 
         next_change=min(flips, default=None),
         rule_pack=catalogue.version,
         digest=catalogue.digest,
+        overrides=overrides,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """Whether the public can use the service, and the day on which that changes by itself."""
+
+    phase: Phase
+    flips: date | None = None
+
+
+def exposed(declaration: Any, facts: Any, today: date) -> Exposure:
+    """Only a first day that is still to come, with nothing public seen, counts as not exposed."""
+    seen = lookup(facts, CLUSTER, "exposure")
+    public = isinstance(seen, list) and any(lookup(each, "public") is True for each in seen)
+    start = parse_day(lookup(declaration, "serviceStartOn"))
+    if public or start is None or start <= today:
+        return Exposure(phase=Phase.EXPOSED)
+    return Exposure(phase=Phase.PRE_EXPOSURE, flips=start)
 
 
 def _kill_switch(facts: Any) -> Suspension | None:
@@ -73,10 +113,11 @@ class _Reading:
     of the declaration outlive the verdict, so that their identity is a safe key.
     """
 
-    __slots__ = ("_conditions", "_places", "declaration")
+    __slots__ = ("_conditions", "_places", "declaration", "gathered")
 
-    def __init__(self, declaration: Any) -> None:
+    def __init__(self, declaration: Any, *, gathered: bool) -> None:
         self.declaration = declaration
+        self.gathered = gathered
         self._conditions: dict[tuple[Filter, int], bool] = {}
         self._places: dict[tuple[str, Filter | None], list[Place]] = {}
 
@@ -106,6 +147,8 @@ class _Inquiry:
     requirement: CompiledRequirement
     subject: Subject
     reading: _Reading
+    exposure: Exposure
+    overrides: tuple[Override, ...]
     flips: list[date] = field(default_factory=list)
     deadlines: list[date] = field(default_factory=list)
     level: Level = Level.FORMAT_CHECKED
@@ -115,18 +158,36 @@ class _Inquiry:
         severity = self._severity()
         if not self.reading.meets(self.requirement.applies):
             return self._closed(Result.NOT_APPLICABLE, severity)
-        whole = self.requirement.whole(self.subject.declaration)
-        for step in self.requirement.named if whole else self.requirement.steps:
+        warning: Finding | None = None
+        for step in self._steps():
             if step.when is not None and not self.reading.meets(step.when):
                 continue
-            for trail, value in self.reading.places(step):
-                answer = _answer(step, value, self.subject)
-                if answer is HOLDS:
-                    continue
-                self._note(answer)
-                if answer.fault is not None:
-                    return self._open(step.step, trail, value, answer, severity)
-        return self._closed(Result.PASS, severity)
+            found = self._first_fault(step, severity)
+            if found is None:
+                continue
+            if found.severity is severity:
+                return found
+            # A step that only warns hides no later one that blocks.
+            warning = warning or found
+        return warning or self._closed(Result.PASS, severity)
+
+    def _steps(self) -> tuple[CompiledStep, ...]:
+        """The steps that may still fail."""
+        if not self.requirement.whole(self.subject.declaration):
+            return self.requirement.steps
+        return self.requirement.named if self.reading.gathered else self.requirement.asked
+
+    def _first_fault(self, step: CompiledStep, severity: Severity) -> Finding | None:
+        for trail, value in self.reading.places(step):
+            answer = _answer(step, value, self.subject, trail)
+            if answer is HOLDS:
+                continue
+            self._note(answer)
+            if answer.fault is not None:
+                if step.step.severity is Severity.WARN:
+                    severity = Severity.WARN
+                return self._open(step.step, trail, value, answer, severity)
+        return None
 
     def _note(self, answer: Answer) -> None:
         if answer.flips is not None:
@@ -141,14 +202,21 @@ class _Inquiry:
         if self.subject.today < effective:
             self.flips.append(effective)
             return Severity.WARN
-        for when, level in self.requirement.severity:
-            if when is None or self.reading.meets(when):
-                return level
+        for rule in self.requirement.severity:
+            if rule.phase is not None:
+                if self.exposure.flips is not None:
+                    self.flips.append(self.exposure.flips)
+                if rule.phase is not self.exposure.phase:
+                    continue
+            if rule.when is None or self.reading.meets(rule.when):
+                return rule.level
         return Severity.BLOCK
 
     def _closed(self, result: Result, severity: Severity) -> Finding:
         deadline = min(self.deadlines, default=None)
-        return _nothing_to_mend(self.requirement, result, severity, self.level, deadline)
+        return _nothing_to_mend(
+            self.requirement, result, severity, self.level, deadline, self.overrides
+        )
 
     def _open(
         self, step: Step, trail: Trail, value: Any, answer: Answer, severity: Severity
@@ -161,6 +229,7 @@ class _Inquiry:
             value=value,
             reason=reason,
             deadline=answer.deadline,
+            seen=answer.seen,
         )
         if step.suspends is not None:
             self.suspension = Suspension(finding=rule.id, reason=reason, message=step.suspends)
@@ -175,7 +244,7 @@ class _Inquiry:
             level=Level.DECLARED if reason in _UNKNOWN else answer.level,
             field=fault.field,
             title=rule.title,
-            message=message_of(rule, step, fault),
+            message=message_of(rule, step, fault, self.overrides),
             remedy=remedy_of(rule, step, fault),
             owner=rule.owner,
             deadline=answer.deadline,
@@ -189,6 +258,7 @@ def _nothing_to_mend(
     severity: Severity,
     level: Level,
     deadline: date | None,
+    overrides: tuple[Override, ...],
 ) -> Finding:
     """A finding that passes or does not apply; `deadline` is the first day it may end on."""
     rule = compiled.requirement
@@ -204,21 +274,23 @@ def _nothing_to_mend(
         level=level if holds else Level.DECLARED,
         field="",
         title=rule.title,
-        message=passed(level) if holds else NOT_APPLICABLE,
+        message=passed(level, overrides) if holds else NOT_APPLICABLE,
         remedy=EMPTY,
         owner=rule.owner,
         deadline=deadline,
     )
 
 
-def _answer(compiled: CompiledStep, value: Any, subject: Subject) -> Answer:
+def _answer(compiled: CompiledStep, value: Any, subject: Subject, trail: Trail) -> Answer:
     """What a step says of one place."""
     step = compiled.step
     if value is Void.ABSENT:
         # A step that suspends looks at what is there: nothing missing may hide a revocation.
-        return HOLDS if step.optional or step.suspends else _MISSING
+        # An item that is there but empty is no optional field that somebody left out.
+        left_out = step.verify or not (trail and isinstance(trail[-1], int))
+        return HOLDS if (step.optional and left_out) or step.suspends else _MISSING
     if value is Void.MISPLACED:
         return HOLDS if step.suspends else _MISPLACED
     if compiled.schema is not None and not compiled.schema(value):
         return _BY_SCHEMA
-    return HOLDS if compiled.check is None else compiled.check(value, subject)
+    return HOLDS if compiled.check is None else compiled.check(value, subject, trail)

@@ -9,6 +9,7 @@ and only their own list shows whether a number exists.
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from genaiservice.api import provider_code
@@ -101,21 +102,26 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text.strip()) is not None
 
 
+_REMEMBERED: Final = 4096
+
 FORMATS: Final[dict[str, Callable[[str], bool]]] = {
-    "uscc": is_uscc,
-    "provider-code": is_provider_code,
-    "producer-code": is_producer_code,
-    "algorithm-number": is_algorithm_number,
-    "genai-filing-number": is_genai_filing_number,
-    "genai-registration-number": is_genai_registration_number,
-    "icp-filing-number": is_icp_filing_number,
-    "public-security-number": is_public_security_number,
-    "cn-phone": is_phone,
-    "label-text": is_label_text,
-    "email-address": is_email,
-    "https-url": is_https_url,
-    "clock-time": is_clock_time,
-    "cron": is_cron,
-    "digest": is_digest,
+    "uscc": lru_cache(_REMEMBERED)(is_uscc),
+    "provider-code": lru_cache(_REMEMBERED)(is_provider_code),
+    "producer-code": lru_cache(_REMEMBERED)(is_producer_code),
+    "algorithm-number": lru_cache(_REMEMBERED)(is_algorithm_number),
+    "genai-filing-number": lru_cache(_REMEMBERED)(is_genai_filing_number),
+    "genai-registration-number": lru_cache(_REMEMBERED)(is_genai_registration_number),
+    "icp-filing-number": lru_cache(_REMEMBERED)(is_icp_filing_number),
+    "public-security-number": lru_cache(_REMEMBERED)(is_public_security_number),
+    "cn-phone": lru_cache(_REMEMBERED)(is_phone),
+    "label-text": lru_cache(_REMEMBERED)(is_label_text),
+    "email-address": lru_cache(_REMEMBERED)(is_email),
+    "https-url": lru_cache(_REMEMBERED)(is_https_url),
+    "clock-time": lru_cache(_REMEMBERED)(is_clock_time),
+    "cron": lru_cache(_REMEMBERED)(is_cron),
+    "digest": lru_cache(_REMEMBERED)(is_digest),
 }
-"""Values of `format` that a requirement file may use, beside those of JSON Schema itself."""
+"""Values of `format` that a requirement file may use, beside those of JSON Schema itself.
+
+Remembered: the same numbers are asked about by several requirements and again at every verdict.
+"""

@@ -19,14 +19,21 @@ import yaml
 
 from genaiservice.api.jsontree import Json
 from genaiservice.rules.compile import CompiledRequirement, SchemaCompiler, compile_requirement
+from genaiservice.rules.limits import Limits, limits_of, values_of
 from genaiservice.rules.requirement import requirement_of
 from genaiservice.rules.vocabulary import VOCABULARY
 from genaiservice.rules.wording import PLACEHOLDERS
 
-VERSION: Final = "2026.11.0"
+VERSION: Final = "2026.11.1"
 
 Files: TypeAlias = Mapping[str, bytes]
-_SHARED: Final = ("_schema.yaml", "_definitions.yaml", "_complete.yaml", "_facts.yaml")
+_SHARED: Final = (
+    "_schema.yaml",
+    "_definitions.yaml",
+    "_complete.yaml",
+    "_facts.yaml",
+    "_limits.yaml",
+)
 
 
 class CatalogueError(ValueError):
@@ -56,6 +63,9 @@ class Catalogue:
     requirements: tuple[CompiledRequirement, ...]
     complete: Json
     definitions: Json
+    limits: Limits
+    values: Mapping[str, float]
+    """The number of each limit as the rule pack has it."""
 
 
 @cache
@@ -83,14 +93,32 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
     faults = [fault for name in names for fault in _faults(name, trees[name], meta)]
     if faults:
         raise CatalogueError("\n".join(faults))
+    limits = _limits(trees["_limits.yaml"])
     compiler = SchemaCompiler(trees["_definitions.yaml"])
+    requirements = tuple(_compiled(name, trees[name], compiler) for name in names)
+    unknown = [
+        f"{compiled.requirement.id}: no limit {name!r} in _limits.yaml"
+        for compiled in requirements
+        for name in sorted(compiled.limits - set(limits))
+    ]
+    if unknown:
+        raise CatalogueError("\n".join(unknown))
     return Catalogue(
         version=VERSION,
         digest=_digest(files),
-        requirements=tuple(_compiled(name, trees[name], compiler) for name in names),
+        requirements=requirements,
         complete=trees["_complete.yaml"],
         definitions=trees["_definitions.yaml"],
+        limits=limits,
+        values=values_of(limits, ()),
     )
+
+
+def _limits(tree: Json) -> Limits:
+    try:
+        return limits_of(tree)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CatalogueError(f"_limits.yaml: {error}") from error
 
 
 def parse_yaml(name: str, content: bytes) -> Any:
@@ -118,22 +146,27 @@ def _faults(name: str, tree: Any, meta: jsonschema_rs.Draft202012Validator) -> I
     if f"{tree['id']}.yaml" != name:
         yield f"{name}: id: the file must carry the name of its requirement"
     yield from (f"{name}: remedy: {fault}" for fault in _unknown_words(tree["remedy"]))
+    for index, step in enumerate(tree.get("verify", ())):
+        for fault in _step_faults(step, facts=True):
+            yield f"{name}: verify/{index}: {fault}"
     judged = False
     for index, step in enumerate(tree["requires"]):
         judged = judged or "suspends" not in step
         if judged and "suspends" in step:
             yield f"{name}: requires/{index}: a step that suspends must stand before the others"
-        for fault in _step_faults(step):
+        for fault in _step_faults(step, facts=False):
             yield f"{name}: requires/{index}: {fault}"
 
 
-def _step_faults(step: Json) -> Iterator[str]:
+def _step_faults(step: Json, *, facts: bool) -> Iterator[str]:
     for check, arguments in step.get("check", {}).items():
         word = VOCABULARY.get(check)
         if word is None:
             yield f"no check {check!r}; known: {', '.join(sorted(VOCABULARY))}"
         elif not set(word.arguments) - word.may_lack <= set(arguments) <= set(word.arguments):
             yield f"{check} takes {sorted(word.arguments)}, not {sorted(arguments)}"
+        elif word.facts != facts:
+            yield f"{check} belongs under {'verify' if word.facts else 'requires'}"
     for text in ("message", "remedy"):
         yield from (f"{text}: {fault}" for fault in _unknown_words(step.get(text, {})))
 

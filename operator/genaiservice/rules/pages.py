@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.rules.numbers import normalise
-from genaiservice.rules.paths import FieldPath, Trail
+from genaiservice.rules.paths import FieldPath, relative
 
 MOST: Final = 64
 """Addresses looked at for one service; further ones stay at level V1."""
@@ -69,7 +69,7 @@ def _pages(tree: Any) -> Iterator[Wanted]:
     for path, needles in _NEEDLES.items():
         for trail, value in FieldPath.parse(path).places(tree):
             if isinstance(value, str):
-                yield Wanted(field=_key(trail), url=value.strip(), needles=tuple(needles(tree)))
+                yield Wanted(field=relative(trail), url=value.strip(), needles=tuple(needles(tree)))
     for index, host in enumerate(_texts(tree, "scope.publicHosts[]")):
         url = f"https://{host.strip()}/"
         yield Wanted(
@@ -186,11 +186,6 @@ def _texts(tree: Any, *paths: str) -> tuple[str, ...]:
         for _, value in FieldPath.parse(path).places(tree)
         if isinstance(value, str)
     )
-
-
-def _key(trail: Trail) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in trail)
-    return text.removeprefix(".")
 
 
 def _is_https(url: str) -> bool:

@@ -93,4 +93,10 @@ def is_void(value: Any) -> bool:
 
 def render(trail: Trail) -> str:
     """The trail as an absolute field path: `spec.compliance.filings[0].number`."""
-    return ROOT + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in trail)
+    return f"{ROOT}.{relative(trail)}" if trail else ROOT
+
+
+def relative(trail: Trail) -> str:
+    """The trail as a path below `spec.compliance`: `filings[0].number`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in trail)
+    return text.removeprefix(".")

@@ -8,12 +8,13 @@ here is built, so this module may trust what it reads.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.jsontree import Json
 from genaiservice.api.problem import Text
-from genaiservice.rules.verdict import Basis, Owner, Result, Severity
+from genaiservice.rules.verdict import Basis, Level, Owner, Result, Severity
 
 Schema: TypeAlias = Mapping[str, Any] | bool
 
@@ -33,7 +34,9 @@ class Step:
     `where` picks list items, `when` switches the step on by the whole declaration. A field that
     is absent is a missing declaration unless the step is optional. `suspends` is what the public
     reads when a value that fails this step stops the traffic; such a step looks only at values
-    that are there, so that nothing missing hides a revocation.
+    that are there, so that nothing missing hides a revocation. `severity` may only soften: a step
+    that warns does not hide a later one that blocks. `verify`: the step compares a value that is
+    declared with facts, and is passed over where none were gathered.
     """
 
     field: str
@@ -49,12 +52,22 @@ class Step:
     message: Text | None = None
     remedy: Text | None = None
     suspends: Text | None = None
+    severity: Severity = Severity.BLOCK
+    verify: bool = False
+
+
+class Phase(StrEnum):
+    """Whether the public can use the service yet."""
+
+    PRE_EXPOSURE = "preExposure"
+    EXPOSED = "exposed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityRule:
     level: Severity
     when: Schema | None = None
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +83,7 @@ class Case:
     field: str | None
     reason: Reason | None
     severity: Severity | None
+    level: Level | None
     suspended: bool
     deadline: date | None
 
@@ -87,8 +101,13 @@ class Requirement:
     severity: tuple[SeverityRule, ...]
     applies_when: Schema
     requires: tuple[Step, ...]
+    verify: tuple[Step, ...]
     remedy: Text
     cases: tuple[Case, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.requires + self.verify
 
 
 def requirement_of(tree: Json) -> Requirement:
@@ -105,6 +124,7 @@ def requirement_of(tree: Json) -> Requirement:
         severity=_severity_of(tree["severity"]),
         applies_when=tree["appliesWhen"],
         requires=tuple(_step_of(step) for step in tree["requires"]),
+        verify=tuple(_step_of(step, verify=True) for step in tree.get("verify", ())),
         remedy=Text.of(tree["remedy"]),
         cases=tuple(_case_of(case) for case in tree["cases"]),
     )
@@ -114,15 +134,21 @@ def _severity_of(tree: Any) -> tuple[SeverityRule, ...]:
     if isinstance(tree, str):
         return (SeverityRule(level=Severity(tree)),)
     return tuple(
-        SeverityRule(level=Severity(rule["level"]), when=rule.get("when")) for rule in tree
+        SeverityRule(
+            level=Severity(rule["level"]),
+            when=rule.get("when"),
+            phase=Phase(rule["phase"]) if "phase" in rule else None,
+        )
+        for rule in tree
     )
 
 
-def _step_of(tree: Json) -> Step:
+def _step_of(tree: Json, *, verify: bool = False) -> Step:
     return Step(
         field=tree["field"],
         expects=Text.of(tree["expects"]),
-        optional=tree.get("optional", False),
+        # What has to be declared, `requires` asks for: facts are compared with what is there.
+        optional=verify or tree.get("optional", False),
         where=tree.get("where"),
         when=tree.get("when"),
         schema=tree.get("schema"),
@@ -133,6 +159,8 @@ def _step_of(tree: Json) -> Step:
         message=_text_of(tree.get("message")),
         remedy=_text_of(tree.get("remedy")),
         suspends=_text_of(tree.get("suspends")),
+        severity=Severity(tree.get("severity", Severity.BLOCK)),
+        verify=verify,
     )
 
 
@@ -166,6 +194,7 @@ def _case_of(tree: Json) -> Case:
         field=tree.get("field"),
         reason=Reason(tree["reason"]) if "reason" in tree else None,
         severity=Severity(tree["severity"]) if "severity" in tree else None,
+        level=Level(tree["level"]) if "level" in tree else None,
         suspended=tree.get("suspended", False),
         deadline=_day_of(tree.get("deadline")),
     )

@@ -90,6 +90,17 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A number of a standard, guideline or practice that the service replaced by its own."""
+
+    name: str
+    value: float
+    default: float
+    reason: str
+    approver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """`findings`: one per requirement, in catalogue order, passing ones too.
 
@@ -102,6 +113,7 @@ class Verdict:
     next_change: date | None
     rule_pack: str
     digest: str
+    overrides: tuple[Override, ...] = ()
 
     @property
     def allowed(self) -> bool:

@@ -24,7 +24,8 @@ _DECLARED: Final = {
 
 def whole_schema(steps: Iterable[Step]) -> Schema:
     """What all steps without a named check ask for."""
-    return {"allOf": [_on_declaration(step) for step in steps if step.check is None]}
+    asked = [_on_declaration(step) for step in steps if step.check is None]
+    return {"allOf": asked} if asked else True
 
 
 def _on_declaration(step: Step) -> Schema:

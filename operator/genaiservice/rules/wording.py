@@ -6,20 +6,21 @@ that a service complies, that we approve, or that a number is genuine: we see fo
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from genaiservice.api.conditions import Reason
-from genaiservice.api.problem import Text
+from genaiservice.api.problem import EMPTY, Text
 from genaiservice.rules.paths import Void
 from genaiservice.rules.requirement import Requirement, Step
-from genaiservice.rules.verdict import Level
+from genaiservice.rules.verdict import Level, Override
 
 VALUE_LENGTH: Final = 60
 """Longest piece of a user's value that a message repeats."""
 
-PLACEHOLDERS: Final = frozenset({"field", "value", "expects", "source", "deadline"})
+PLACEHOLDERS: Final = frozenset({"field", "value", "expects", "source", "deadline", "seen"})
 """What a message or remedy of a requirement file may name in braces."""
 
 PASSED: Final = {
@@ -73,6 +74,14 @@ TEMPLATES: Final[dict[Reason, Text]] = {
         "expected: {expects} ({source}).",
         zh="{field} 为 {value} 且尚未办结：服务流量被拒绝；应为：{expects}（{source}）。",
     ),
+    Reason.PAGE_FAILING: Text(
+        en="{field} is {value}: {seen}; expected: {expects} ({source}).",
+        zh="{field} 为 {value}：{seen}；应为：{expects}（{source}）。",
+    ),
+    Reason.FACT_UNAVAILABLE: Text(
+        en="{field} is {value} and could not be looked at: {seen}; expected: {expects} ({source}).",
+        zh="{field} 为 {value}，但无法取得事实：{seen}；应为：{expects}（{source}）。",
+    ),
     Reason.CALENDAR_UNKNOWN: Text(
         en="The working-day clock from {field} runs into a year whose State Council calendar "
         "this rule pack does not hold; it is not guessed ({source}).",
@@ -80,6 +89,15 @@ TEMPLATES: Final[dict[Reason, Text]] = {
         "（{source}）。",
     ),
 }
+OBSERVED: Final = Text(
+    en="{field} is {value}, but {seen}; expected: {expects} ({source}).",
+    zh="{field} 为 {value}，但{seen}；应为：{expects}（{source}）。",
+)
+"""Instead of the reason's own words where a fact disagrees with the declaration."""
+OVERRIDDEN: Final = Text(
+    en=" This service uses {value} in place of {default} for {name} ({reason}; {approver}).",
+    zh="本服务以 {value} 代替 {default}（{name}；理由：{reason}；批准人：{approver}）。",
+)
 NOT_SHOWN: Final = Text(en="(value not shown)", zh="（值不显示）")
 CALENDAR_REMEDY: Final = Text(
     en="Update the operator once the State Council has published that year's calendar, or declare "
@@ -96,16 +114,33 @@ class Fault:
     value: Any
     reason: Reason
     deadline: date | None
+    seen: Text = EMPTY
 
 
-def passed(level: Level) -> Text:
-    return PASSED[level]
+def passed(level: Level, overrides: Iterable[Override] = ()) -> Text:
+    return _with_overrides(PASSED[level], overrides)
 
 
-def message_of(rule: Requirement, step: Step, fault: Fault) -> Text:
+def message_of(
+    rule: Requirement, step: Step, fault: Fault, overrides: Iterable[Override] = ()
+) -> Text:
     """What is wrong and why. A step's own message speaks for the reason that the step names."""
     own = step.message if fault.reason is step.reason else None
-    return _fill(own or TEMPLATES[fault.reason], rule, step, fault)
+    if own is None and fault.reason is step.reason and fault.seen != EMPTY:
+        own = OBSERVED
+    return _with_overrides(_fill(own or TEMPLATES[fault.reason], rule, step, fault), overrides)
+
+
+def _with_overrides(text: Text, overrides: Iterable[Override]) -> Text:
+    """The text, and every number that the service replaced: nobody may overlook one."""
+    for one in overrides:
+        reason, approver = show(one.reason), show(one.approver)
+        values = {"name": one.name, "value": one.value, "default": one.default}
+        text = Text(
+            en=text.en + OVERRIDDEN.en.format(reason=reason.en, approver=approver.en, **values),
+            zh=text.zh + OVERRIDDEN.zh.format(reason=reason.zh, approver=approver.zh, **values),
+        )
+    return text
 
 
 def remedy_of(rule: Requirement, step: Step, fault: Fault) -> Text:
@@ -125,6 +160,7 @@ def _fill(template: Text, rule: Requirement, step: Step, fault: Fault) -> Text:
             expects=step.expects.en,
             source=rule.source.en,
             deadline=deadline,
+            seen=fault.seen.en,
         ),
         zh=template.zh.format(
             field=fault.field,
@@ -132,6 +168,7 @@ def _fill(template: Text, rule: Requirement, step: Step, fault: Fault) -> Text:
             expects=step.expects.zh,
             source=rule.source.zh,
             deadline=deadline,
+            seen=fault.seen.zh,
         ),
     )
 

@@ -53,6 +53,7 @@ def holds(case: Case, verdict: Verdict, finding: Finding) -> bool:
         and case.field in (None, finding.field)
         and case.reason in (None, finding.reason)
         and case.severity in (None, finding.severity)
+        and case.level in (None, finding.level)
         and case.deadline in (None, finding.deadline)
         and case.suspended == (verdict.suspension is not None)
     )

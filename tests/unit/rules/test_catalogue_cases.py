@@ -45,6 +45,8 @@ def test_a_case_is_judged_as_its_file_says(rule: Requirement, case: Case) -> Non
         assert finding.reason is case.reason, finding.message.en
     if case.severity is not None:
         assert finding.severity is case.severity
+    if case.level is not None:
+        assert finding.level is case.level
     if case.deadline is not None:
         assert finding.deadline == case.deadline
     assert case.suspended == (verdict.suspension is not None)

@@ -26,7 +26,7 @@ COMPLIANCE = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties
     "properties"
 ]["compliance"]
 DEFINITIONS = CATALOGUE.definitions
-STEPS = [(rule, step) for rule, compiled in RULES.items() for step in compiled.requirement.requires]
+STEPS = [(rule, step) for rule, compiled in RULES.items() for step in compiled.requirement.steps]
 
 
 def node_at(path: str, node: Any = COMPLIANCE) -> Any:
@@ -97,7 +97,7 @@ def test_a_condition_names_only_what_the_crd_knows(rule: str) -> None:
     requirement = RULES[rule].requirement
     conditions = [requirement.applies_when, *(level.when for level in requirement.severity)]
     found = [stranger for schema in conditions for stranger in strangers(schema, COMPLIANCE)]
-    for step in requirement.requires:
+    for step in requirement.steps:
         for schema, node in schemas_of(step):
             found += strangers(schema, node)
     assert not found

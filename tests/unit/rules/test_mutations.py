@@ -15,7 +15,7 @@ import pytest
 from genaiservice.rules.compile import CompiledRequirement, CompiledStep, SchemaCompiler
 from genaiservice.rules.compile import compile_requirement as compile_rule
 from genaiservice.rules.requirement import NamedCheck, Step
-from genaiservice.rules.vocabulary import FAULT, HOLDS
+from genaiservice.rules.subject import FAULT, HOLDS
 from tests.unit.rules.build import CATALOGUE, RULES, case_finding, holds
 
 STEPS = [
@@ -41,7 +41,9 @@ def opposite(step: CompiledStep) -> CompiledStep:
         check = step.check
         return replace(
             step,
-            check=lambda value, subject: FAULT if check(value, subject).fault is None else HOLDS,
+            check=lambda value, subject, trail: (
+                FAULT if check(value, subject, trail).fault is None else HOLDS
+            ),
         )
     schema = step.schema
     return replace(step, schema=lambda value: schema is not None and not schema(value))
@@ -81,7 +83,7 @@ def moved_steps(step: Step) -> Iterator[Step]:
 MOVED = [
     pytest.param(rule, index, step, id=f"{rule}: {index} {json.dumps(step.schema)}")
     for rule, compiled in RULES.items()
-    for index, original in enumerate(compiled.requirement.requires)
+    for index, original in enumerate(compiled.requirement.steps)
     for step in moved_steps(original)
     # An empty list is a missing declaration before any schema sees it.
     if "minItems" not in json.dumps(original.schema)
@@ -91,9 +93,9 @@ MOVED = [
 @pytest.mark.parametrize(("rule", "index", "step"), MOVED)
 def test_a_bound_moved_by_one_is_noticed(rule: str, index: int, step: Step) -> None:
     requirement = RULES[rule].requirement
-    steps = (*requirement.requires[:index], step, *requirement.requires[index + 1 :])
-    compiler = SchemaCompiler(CATALOGUE.definitions)
-    assert noticed(compile_rule(replace(requirement, requires=steps), compiler))
+    steps = (*requirement.steps[:index], step, *requirement.steps[index + 1 :])
+    mutant = replace(requirement, requires=steps, verify=())
+    assert noticed(compile_rule(mutant, SchemaCompiler(CATALOGUE.definitions)))
 
 
 @pytest.mark.parametrize("rule", RULES)

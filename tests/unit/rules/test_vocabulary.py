@@ -8,7 +8,9 @@ import pytest
 
 from genaiservice.api.conditions import Reason
 from genaiservice.rules.compile import SchemaCompiler
-from genaiservice.rules.vocabulary import STEP, VOCABULARY, Answer, Subject
+from genaiservice.rules.paths import FieldPath
+from genaiservice.rules.subject import STEP, Answer, Subject
+from genaiservice.rules.vocabulary import VOCABULARY
 from tests.unit.rules.build import CATALOGUE
 
 TODAY = date(2026, 11, 25)
@@ -24,7 +26,10 @@ def ask(
     name: str, arguments: Any, value: Any, declaration: Any = None, facts: Any = FACTS
 ) -> Answer:
     check = VOCABULARY[name].build(arguments, SchemaCompiler(CATALOGUE.definitions))
-    return check(value, Subject(declaration=declaration or {}, facts=facts, today=TODAY))
+    subject = Subject(
+        declaration=declaration or {}, facts=facts, today=TODAY, limits=CATALOGUE.values
+    )
+    return check(value, subject, FieldPath.parse("some.field").names)
 
 
 DATES = [
@@ -130,5 +135,5 @@ def test_what_is_compared_with_is_picked_once_for_a_whole_verdict() -> None:
     check = VOCABULARY["sameAs"].build(OURS, SchemaCompiler(CATALOGUE.definitions))
     subject = Subject(declaration={"provider": {"legalName": "甲"}}, facts={}, today=TODAY)
     for _ in range(3):
-        assert check("甲", subject).fault is None
+        assert check("甲", subject, ()).fault is None
     assert list(subject.selected.values()) == [frozenset({"甲"})]

@@ -21,11 +21,13 @@ from genaiservice.control.core.pods import tally
 from genaiservice.control.core.policy import Resolved
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation
-from genaiservice.rules.verdict import Finding, Result
+from genaiservice.rules.verdict import Finding, Result, Verdict
 
 FINDINGS: Final = 100
 FINDINGS_BYTES: Final = 256 * 1024
 TEXT_CHARACTERS: Final = 600
+REASON_CHARACTERS: Final = 500
+APPROVER_CHARACTERS: Final = 100
 SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China has had no summer time since 1991."""
 
@@ -48,7 +50,7 @@ def service_status(situation: Situation) -> MutableJson:
     counted = tally(situation.pods, situation.mode)
     return {
         "observedGeneration": generation,
-        "rulePack": {"version": verdict.rule_pack, "digest": verdict.digest},
+        "rulePack": _rule_pack(verdict),
         "rollout": _rollout(situation),
         "findings": findings(verdict.findings),
         "guard": _guard(situation),
@@ -60,6 +62,23 @@ def service_status(situation: Situation) -> MutableJson:
         },
         "conditions": with_transitions(stamped, before, situation.now),
     }
+
+
+def _rule_pack(verdict: Verdict) -> MutableJson:
+    """Which rules judged, and every number of theirs that the service replaced."""
+    pack: MutableJson = {"version": verdict.rule_pack, "digest": verdict.digest}
+    if verdict.overrides:
+        pack["overrides"] = [
+            {
+                "name": one.name,
+                "value": one.value,
+                "default": one.default,
+                "reason": one.reason[:REASON_CHARACTERS],
+                "approver": one.approver[:APPROVER_CHARACTERS],
+            }
+            for one in verdict.overrides
+        ]
+    return pack
 
 
 def _rollout(situation: Situation) -> MutableJson:

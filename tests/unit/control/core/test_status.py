@@ -9,7 +9,7 @@ from genaiservice.api.conditions import FAMILIES, ConditionType, Reason
 from genaiservice.api.problem import Text
 from genaiservice.control.core.observed import ApplyFailure, Observed
 from genaiservice.control.core.plan import plan
-from genaiservice.rules.verdict import Finding, Result, Severity, Verdict
+from genaiservice.rules.verdict import Finding, Override, Result, Severity, Verdict
 from tests.build import (
     NOW,
     SETTINGS,
@@ -193,3 +193,23 @@ def test_a_new_generation_is_acknowledged() -> None:
 def test_the_deadline_is_midnight_where_the_law_is() -> None:
     told = status(verdict(next_change=date(2026, 12, 1)))
     assert told["rollout"]["nextDeadline"] == "2026-12-01T00:00:00+08:00"
+
+
+def test_every_number_that_was_replaced_stands_in_the_status() -> None:
+    one = Override(
+        name="keywordLibrary.total", value=8000, default=10000, reason="r" * 900, approver="a" * 900
+    )
+    pack = status(replace(verdict(), overrides=(one,)))["rulePack"]
+    assert pack["overrides"] == [
+        {
+            "name": "keywordLibrary.total",
+            "value": 8000,
+            "default": 10000,
+            "reason": "r" * 500,
+            "approver": "a" * 100,
+        }
+    ]
+
+
+def test_without_overrides_the_status_names_none() -> None:
+    assert "overrides" not in status(verdict())["rulePack"]
