@@ -167,9 +167,10 @@ def check_words(policy: Policy, options: Options, tree: Json) -> None:
         raise BadAnswerError
 
 
-def check_index(index: Any) -> None:
+def check_index(index: Any) -> int:
     if type(index) is not int or not 0 <= index < INDEX_LIMIT:
         raise BadAnswerError
+    return index
 
 
 def is_word(value: str) -> bool:

@@ -11,7 +11,6 @@ import orjson
 
 from genaiservice.api.directive import Directive
 from genaiservice.api.problem import Lang, Problem, Text
-from genaiservice.guard.core.sse import DONE, render
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream; charset=utf-8"
@@ -38,9 +37,11 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ("this path is not served", "此路径不提供服务"),
             ("only screened paths are open", "仅开放可审核的路径"),
             (
-                "use /v1/chat/completions, /v1/completions or /v1/models, "
+                "use a path of the OpenAI, Anthropic or Ollama API that the guard screens "
+                "(/v1/chat/completions, /v1/responses, /v1/messages, /api/chat), "
                 "or list the path in spec.guard.paths",
-                "请使用 /v1/chat/completions、/v1/completions 或 /v1/models，"
+                "请使用护栏可审核的 OpenAI、Anthropic 或 Ollama 接口路径"
+                "（如 /v1/chat/completions、/v1/responses、/v1/messages、/api/chat），"
                 "或在 spec.guard.paths 中列出该路径",
             ),
         ),
@@ -88,6 +89,44 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ("the prompt is given as token numbers or embeddings", "提示以词元编号或向量给出"),
             _SCREENED,
             ("send the prompt as text", "请以文本形式发送提示"),
+        ),
+    ),
+    "request_not_form": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("the form of the request cannot be read", "无法读取请求表单"),
+            _SCREENED,
+            (
+                "send multipart/form-data with one file and texts in UTF-8",
+                "请发送 multipart/form-data：一个文件，文本字段使用 UTF-8",
+            ),
+        ),
+    ),
+    "content_filter": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("the content was stopped by the moderation policy", "内容被审核策略拦截"),
+            ("it holds what the policy of this service blocks", "其中含有本服务策略禁止的内容"),
+            ("change the content and send it again", "请修改内容后重新发送"),
+        ),
+    ),
+    "media_unlabelled": (
+        502,
+        "upstream_error",
+        _problem(
+            ("the generated media cannot leave", "生成的媒体文件不能输出"),
+            (
+                "it must carry a label (Labelling Measures, Art. 4 and 5), and this guard "
+                "cannot put one in",
+                "依《标识办法》第四、五条须添加标识，而护栏无法为其添加",
+            ),
+            (
+                "operators: configure media labels, or list the path in spec.guard.paths "
+                "when the model labels by itself",
+                "运维请配置媒体标识；若模型自行添加标识，可在 spec.guard.paths 中列出该路径",
+            ),
         ),
     ),
     "upstream_unreachable": (
@@ -166,11 +205,6 @@ def body(reason: str, where: str = "") -> bytes:
 def suspended(directive: Directive) -> bytes:
     message = f"{directive.message.zh} | {directive.message.en}"
     return _shape(message, "service_suspended", "service_suspended", directive.reason or None)
-
-
-def closing(error: bytes) -> bytes:
-    """The last two events of a stream that cannot go on."""
-    return render(error) + DONE
 
 
 def _shape(message: str, kind: str, code: str, param: str | None) -> bytes:

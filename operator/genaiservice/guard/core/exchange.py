@@ -18,8 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from genaiservice.api.directive import Directive
-from genaiservice.guard.core import errors, jsonstrict, openai, prompt, whole
-from genaiservice.guard.core.answer import BadAnswerError
+from genaiservice.guard.core import errors, media, prompt, transcription, whole
 from genaiservice.guard.core.effects import (
     Action,
     Begin,
@@ -34,11 +33,13 @@ from genaiservice.guard.core.effects import (
     Send,
 )
 from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
-from genaiservice.guard.core.openai import CHAT, COMPLETIONS, MODELS, Request
+from genaiservice.guard.core.live import UNREADABLE
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.protocols import EVENTS, RULES, AnswerStream, Rules
+from genaiservice.guard.core.request import RefusedError, Request
+from genaiservice.guard.core.route import DIALECTS, Dialect, lists_models
 from genaiservice.guard.core.screener import ScreeningLimitError
-from genaiservice.guard.core.stream import Stream
 
 __all__ = ["DEFAULT_LABEL", "Exchange", "LabelMode", "Options", "Screening", "State"]
 
@@ -105,13 +106,7 @@ _REASONS: Final = {
     "first_byte_timeout": "upstream_timeout",
     "between_bytes_timeout": "upstream_timeout",
 }
-_UNREADABLE: Final = (
-    BadAnswerError,
-    ScreeningLimitError,
-    jsonstrict.DuplicateKeyError,
-    jsonstrict.NotJsonError,
-    jsonstrict.TooDeepError,
-)
+_AUDIO: Final = ("audio/", "application/octet-stream", "video/")
 
 
 class Exchange:
@@ -123,9 +118,11 @@ class Exchange:
         self._created = created
         self._state = State.NEW
         self._asked: Request | None = None
-        self._stream: Stream | None = None
+        self._rules: Rules | None = None
+        self._stream: AnswerStream | None = None
         self._status = 0
-        self._content_type = ""
+        self._content_type = self._kind = ""
+        self._unlabelled = False
         self._body = bytearray()
 
     @property
@@ -152,7 +149,7 @@ class Exchange:
 
         `path` is without query. GET requests come with an empty body.
         """
-        return self._call(Call.REQUEST, path, body)
+        return self._call(Call.REQUEST, path, content_type, body)
 
     def response(self, status: int, content_type: str) -> list[Effect]:
         """The model's head arrived. A streamed answer begins at once, a whole one is held."""
@@ -191,54 +188,78 @@ class Exchange:
 
     # The request.
 
-    def _request(self, path: str, body: bytes) -> list[Effect]:
+    def _request(self, path: str, content_type: str, body: bytes) -> list[Effect]:
         self._state = State.ASKED
-        if path == MODELS or path in self._options.paths:
+        if lists_models(path) or path in self._options.paths:
             return [Forward(body)]
-        if path not in (CHAT, COMPLETIONS):
+        dialect = DIALECTS.get(path)
+        if dialect is None:
             return self._refuse("path_refused")
+        rules = self._rules = RULES[dialect]
         try:
-            given = openai.parse(path, body)
-        except openai.RefusedError as error:
+            if dialect is Dialect.TRANSCRIPTIONS:
+                given = transcription.parse(content_type, body)
+            else:
+                given = rules.parse(dialect, body)
+        except RefusedError as error:
             return self._refuse(error.reason, error.where)
         asked = self._asked = given.asked
         try:
             decisions = prompt.screen(self._policy, self._options.input, given.passages)
         except ScreeningLimitError:
-            return self._refuse("request_invalid", "messages" if asked.chat else "prompt")
+            where = given.passages[0].name if given.passages else ""
+            return self._refuse("request_invalid", where.partition("[")[0])
         records: list[Effect] = [Record(decision) for decision in decisions]
         actions = {decision.action for decision in decisions}
-        if Action.BLOCK in actions:
+        masked = Action.MASK in actions
+        if Action.BLOCK in actions or (masked and not given.tree):  # a form is not written anew
             return [*self._blocked(asked, body), *records]
         # What was not altered goes as it came, byte for byte.
-        return [Forward(given.rendered() if Action.MASK in actions else body), *records]
+        return [Forward(given.rendered() if masked else body), *records]
 
     def _blocked(self, asked: Request, body: bytes) -> list[Effect]:
         self._state = State.DONE
+        rules = RULES[asked.dialect]
+        if rules.refusal is None:
+            return [self._told("content_filter")]
         identity = hashlib.sha256(body).hexdigest()[:24]
         words = self._policy.refusal.in_(asked.language)
-        answer = openai.refusal(asked, words, identity, self._created)
-        return [Respond(200, errors.EVENTS if asked.stream else errors.JSON, answer)]
+        answer = rules.refusal(asked, words, identity, self._created)
+        return [Respond(200, rules.stream_type if asked.stream else errors.JSON, answer)]
 
     def _refuse(self, reason: str, where: str = "") -> list[Effect]:
         self._state = State.DONE
         return [
-            Respond(errors.status(reason), errors.JSON, errors.body(reason, where)),
+            self._told(reason, where=where),
             Record(self._decision(Direction.INPUT, Action.REFUSE, reason)),
         ]
+
+    def _told(self, reason: str, status: int | None = None, where: str = "") -> Respond:
+        """An error of the guard, in the shape of the dialect."""
+        body = errors.body(reason, where)
+        return Respond(status or errors.status(reason), errors.JSON, self._shaped(body))
+
+    def _shaped(self, body: bytes) -> bytes:
+        return self._rules.error(body) if self._rules else body
 
     # The answer's head.
 
     def _response(self, status: int, content_type: str) -> list[Effect]:
         self._status, self._content_type = status, content_type
-        kind = content_type.partition(";")[0].strip().lower()
-        if self._asked is None:
+        kind = self._kind = content_type.partition(";")[0].strip().lower()
+        asked, rules = self._asked, self._rules
+        if asked is None or rules is None:
             self._state = State.PASSING
             return [Begin(status, content_type)]
-        if status == 200 and kind == "text/event-stream":
+        if status == 200 and rules.stream is not None and kind == rules.stream_type:
             self._state = State.STREAMING
-            self._stream = Stream(self._policy, self._options, self._asked)
-            return [Begin(200, errors.EVENTS)]
+            self._stream = rules.stream(self._policy, self._options, asked)
+            return [Begin(200, errors.EVENTS if kind == EVENTS else kind)]
+        if status == 200 and asked.dialect is Dialect.SPEECH and kind.startswith(_AUDIO):
+            if self._options.label is LabelMode.OFF:
+                self._state = State.PASSING
+                return [Begin(200, content_type)]
+            self._unlabelled = True
         self._state = State.COLLECTING
         return []
 
@@ -266,6 +287,8 @@ class Exchange:
 
     def _collect(self, data: bytes) -> list[Effect]:
         limit = self._options.answer_bytes if self._status == 200 else ERROR_BYTES
+        if self._unlabelled:
+            return [*self._failed("media_unlabelled", None), CloseUpstream()]
         if len(self._body) + len(data) > limit:
             reason = "answer_too_large" if self._status == 200 else "upstream_error"
             return [*self._failed(reason, self._status), CloseUpstream()]
@@ -279,12 +302,22 @@ class Exchange:
         self._body.clear()
         if self._status >= 400:
             return self._model_error(data)
-        if self._status != 200 or self._asked is None:
+        asked, rules = self._asked, self._rules
+        if self._status != 200 or asked is None or rules is None:
             return self._failed("upstream_garbage", None)
         try:
-            answer, decisions = whole.screen(self._policy, self._options, self._asked, data)
-        except _UNREADABLE:
+            if asked.dialect is Dialect.TRANSCRIPTIONS and self._kind in transcription.CAPTIONS:
+                found = transcription.screen_captions(self._policy, self._options, data)
+                self._state = State.DONE
+                return [Respond(200, self._content_type, data), *map(Record, found)]
+            answer, decisions = rules.whole(self._policy, self._options, asked, data)
+        except UNREADABLE:
             return self._failed("upstream_garbage", None)
+        except media.UnlabelledError:
+            return self._failed("media_unlabelled", None)
+        except transcription.BlockedError as error:
+            self._state = State.DONE
+            return [self._told("content_filter"), *map(Record, error.decisions)]
         self._state = State.DONE
         return [Respond(200, errors.JSON, answer), *map(Record, decisions)]
 
@@ -302,7 +335,7 @@ class Exchange:
         self._state = State.DONE
         status = status if status and status >= 400 else errors.status(reason)
         return [
-            Respond(status, errors.JSON, errors.body(reason)),
+            self._told(reason, status),
             Record(self._decision(Direction.OUTPUT, Action.ERROR, reason)),
         ]
 
@@ -312,7 +345,7 @@ class Exchange:
         closing: list[Effect] = [] if self._state is State.NEW else [CloseUpstream()]
         self._state = State.DONE
         return [
-            Respond(451, errors.JSON, errors.suspended(directive)),
+            Respond(451, errors.JSON, self._shaped(errors.suspended(directive))),
             self._suspended(directive),
             *closing,
         ]

@@ -1,31 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests in OpenAI's dialect: which texts they hold, what they ask for, the guard's own answer.
 
-Rule: what the model may read as text is screened, known or unknown field; identifiers, links
-and media are not text. A request whose text cannot be seen (token numbers, embeddings) or whose
-shape is wrong is refused. Pure data in, pure data out.
+A request whose text cannot be seen (token numbers, embeddings) or whose shape is wrong is refused.
+Pure data in, pure data out.
 """
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
-from genaiservice.api.problem import Lang
-from genaiservice.guard.core import jsonstrict
+from genaiservice.guard.core.request import (
+    Leaf,
+    Passage,
+    Prompt,
+    RefusedError,
+    Request,
+    check,
+    fields,
+    language,
+    messages,
+    read,
+    refuse_unreadable,
+    texts,
+)
+from genaiservice.guard.core.route import Dialect
 from genaiservice.guard.core.sse import DONE, render
+
+__all__ = ["Leaf", "Passage", "Prompt", "RefusedError", "Request"]
 
 CHAT: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
-MODELS: Final = "/v1/models"
 
 CHOICES_LIMIT: Final = 128
-_NOT_TEXT: Final = frozenset(
-    {"role", "type", "id", "tool_call_id", "call_id", "url", "data", "file_data", "file_id"}
-    | {"format", "detail", "image_url", "object"}
-)
 _TOP_TEXT: Final = ("prompt", "suffix", "documents", "prediction", "input")
 _UNREADABLE: Final = ("prompt_embeds", "prompt_token_ids", "input_ids")
 _STRUCTURED: Final = (
@@ -37,72 +44,6 @@ _STRUCTURED: Final = (
     "grammar",
     "json_schema",
 )
-_HAN: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
-_LATIN: Final = re.compile("[A-Za-z]+")
-
-
-class RefusedError(Exception):
-    """The request goes nowhere: a reason of `errors.CATALOGUE` and the field at fault."""
-
-    def __init__(self, reason: str, where: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.where = where
-
-
-@dataclass(slots=True)
-class Leaf:
-    """A string in a JSON tree: `holder[key]`."""
-
-    holder: Any
-    key: Any
-
-    @property
-    def text(self) -> str:
-        return str(self.holder[self.key])
-
-    @text.setter
-    def text(self, value: str) -> None:
-        self.holder[self.key] = value
-
-
-@dataclass(slots=True)
-class Passage:
-    """One text of the prompt; its leaves (the parts of a message) are read without a gap."""
-
-    name: str
-    leaves: list[Leaf] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return "".join(leaf.text for leaf in self.leaves)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the rest of the exchange must know of a request; no text of it."""
-
-    chat: bool
-    stream: bool
-    model: str
-    choices: int
-    """How many choices the answer will have."""
-    structured: bool
-    """Whether a program reads the answer, so that a label in it would break the syntax."""
-    language: Lang
-
-
-@dataclass(slots=True)
-class Prompt:
-    """A request as it came, with its texts in reach; dropped once it is forwarded."""
-
-    asked: Request
-    tree: dict[str, Any]
-    passages: list[Passage]
-
-    def rendered(self) -> bytes:
-        """The request as it stands, after masks were written into its passages."""
-        return orjson.dumps(self.tree)
 
 
 def _count(tree: dict[str, Any], *, chat: bool) -> int:
@@ -117,38 +58,18 @@ def _is_structured(tree: dict[str, Any]) -> bool:
     return kind not in (None, "text") or any(tree.get(key) for key in _STRUCTURED)
 
 
-def language(passages: list[Passage]) -> Lang:
-    """By the script of the last text: a Chinese character weighs as much as a word."""
-    sample = passages[-1].text[-2000:] if passages else ""
-    han, latin = len(_HAN.findall(sample)), len(_LATIN.findall(sample))
-    return Lang.ZH if han >= latin else Lang.EN
-
-
-def parse(path: str, body: bytes) -> Prompt:
+def parse(dialect: Dialect, body: bytes) -> Prompt:
     """The request; raises `RefusedError`."""
-    try:
-        tree = jsonstrict.loads(body)
-    except jsonstrict.NotJsonError:
-        raise RefusedError("request_not_json") from None
-    except jsonstrict.TooDeepError:
-        raise RefusedError("request_too_deep") from None
-    except jsonstrict.DuplicateKeyError:
-        raise RefusedError("request_duplicate_key") from None
-    if not isinstance(tree, dict):
-        raise RefusedError("request_not_json")
-    for key in _UNREADABLE:
-        if tree.get(key) is not None:
-            raise RefusedError("request_not_text", key)
-    _check(tree.get("model"), (str, type(None)), "model")
-    _check(tree.get("stream"), (bool, type(None)), "stream")
+    tree = read(body)
+    refuse_unreadable(tree, *_UNREADABLE)
     _check_count(tree.get("n"))
-    chat = path == CHAT
-    passages = list(_messages(tree.get("messages")) if chat else _prompts(tree.get("prompt")))
+    chat = dialect is Dialect.CHAT
+    passages = list(messages(tree.get("messages")) if chat else prompts(tree, "prompt"))
     for key in _TOP_TEXT:
-        if key in tree and not (key == "prompt" and not chat):
-            passages[:0] = _texts(tree[key], key)
+        if not (key == "prompt" and not chat):
+            passages[:0] = fields(tree, key)
     asked = Request(
-        chat=chat,
+        dialect=dialect,
         stream=tree.get("stream") is True,
         model=tree.get("model") or "",
         choices=_count(tree, chat=chat),
@@ -158,71 +79,13 @@ def parse(path: str, body: bytes) -> Prompt:
     return Prompt(asked, tree, passages)
 
 
-def _messages(messages: Any) -> Iterator[Passage]:
-    _check(messages, list, "messages")
-    if not messages:
-        raise RefusedError("request_invalid", "messages")
-    for at, message in enumerate(messages):
-        where = f"messages[{at}]"
-        _check(message, dict, where)
-        _check(message.get("role"), str, f"{where}.role")
-        _check(message.get("content"), (str, list, type(None)), f"{where}.content")
-        _check(message.get("tool_calls"), (list, type(None)), f"{where}.tool_calls")
-        for key, value in message.items():
-            if key != "content":
-                yield from _texts({key: value}, where)
-        content = message.get("content")
-        if isinstance(content, str):
-            yield Passage(f"{where}.content", [Leaf(message, "content")])
-        elif content:
-            # The model's template writes the parts one after the other.
-            leaves = [leaf for _, leaf in _leaves(_parts(content, where), "")]
-            yield Passage(f"{where}.content", leaves)
-
-
-def _parts(parts: list[Any], where: str) -> list[Any]:
-    for at, part in enumerate(parts):
-        _check(part, (dict, str), f"{where}.content[{at}]")
-        if isinstance(part, dict):
-            _check(part.get("text"), (str, type(None)), f"{where}.content[{at}].text")
-    return parts
-
-
-def _prompts(prompt: Any) -> Iterator[Passage]:
-    _check(prompt, (str, list), "prompt")
+def prompts(tree: dict[str, Any], key: str) -> Iterator[Passage]:
+    """One text, or a list of texts; token numbers cannot be screened."""
+    prompt = tree.get(key)
+    check(prompt, (str, list), key)
     if isinstance(prompt, list) and any(not isinstance(item, str) for item in prompt):
-        raise RefusedError("request_not_text", "prompt")
-    yield from _texts({"prompt": prompt}, "")
-
-
-def _texts(tree: Any, where: str) -> Iterator[Passage]:
-    if isinstance(tree, str):
-        tree, where = {where: tree}, ""
-    for name, leaf in _leaves(tree, where):
-        yield Passage(name, [leaf])
-
-
-def _leaves(tree: Any, where: str) -> Iterator[tuple[str, Leaf]]:
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            if key in _NOT_TEXT and isinstance(value, str):
-                continue
-            name = f"{where}.{key}" if where else key
-            if isinstance(value, str):
-                yield name, Leaf(tree, key)
-            else:
-                yield from _leaves(value, name)
-    elif isinstance(tree, list):
-        for at, value in enumerate(tree):
-            if isinstance(value, str):
-                yield f"{where}[{at}]", Leaf(tree, at)
-            else:
-                yield from _leaves(value, f"{where}[{at}]")
-
-
-def _check(value: Any, kinds: type | tuple[type, ...], where: str) -> None:
-    if not isinstance(value, kinds):
-        raise RefusedError("request_invalid", where)
+        raise RefusedError("request_not_text", key)
+    yield from texts({key: prompt}, "", holder=tree)
 
 
 def _check_count(count: Any) -> None:
@@ -271,3 +134,13 @@ def filtered_choice(chat: bool, index: int) -> dict[str, Any]:
     """One choice of a streamed chunk that ends it as filtered."""
     body: dict[str, Any] = {"delta": {}} if chat else {"text": ""}
     return {"index": index, **body, "logprobs": None, "finish_reason": "content_filter"}
+
+
+def error(body: bytes) -> bytes:
+    """Errors of the guard are shaped as OpenAI's already."""
+    return body
+
+
+def closing(body: bytes) -> bytes:
+    """The last two events of a stream that cannot go on."""
+    return render(body) + DONE

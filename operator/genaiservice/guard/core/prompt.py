@@ -4,9 +4,9 @@
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import Field, decision
 from genaiservice.guard.core.holdback import merge
-from genaiservice.guard.core.openai import Passage
 from genaiservice.guard.core.options import Screening
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.request import Passage
 from genaiservice.guard.core.screener import Hit, mask_over
 from genaiservice.guard.core.unescape import unescape
 

@@ -42,9 +42,9 @@ from genaiservice.guard.core.effects import (
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import GAP, LabelMode
 from genaiservice.guard.core.logprobs import drop_numbers
-from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.spelling import leave_with_text, wait_with_text
 from genaiservice.guard.core.sse import DONE, Event, EventLimitError, Parser, render
@@ -117,7 +117,7 @@ class Stream:
             return []
         self._decide(Action.SUSPEND, directive.reason or "Suspended")
         self._close = True
-        self._end(errors.closing(errors.suspended(directive)))
+        self._end(openai.closing(errors.suspended(directive)))
         return self._effects()
 
     # Events.
@@ -329,7 +329,7 @@ class Stream:
             self._flush_all()
         self._decide(Action.ERROR, reason)
         self._close = True
-        self._end(errors.closing(errors.body(reason)))
+        self._end(openai.closing(errors.body(reason)))
 
     def _end(self, last: bytes) -> None:
         self._out.append(last)

@@ -25,9 +25,9 @@ from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import LabelMode
 from genaiservice.guard.core.logprobs import drop_numbers, faithful
-from genaiservice.guard.core.openai import Request
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError
 
 _ERROR_KEYS: Final = {"error", "detail", "message", "object"}
