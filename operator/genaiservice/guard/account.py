@@ -1,27 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of one exchange for logs, metrics and traces. Facts only, never text."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from genaiservice.guard.core.route import DIALECTS, LISTS, Dialect, lists_models
+
 
 class Route(StrEnum):
+    """The dialects of the core by their names, and what is not one of them."""
+
     CHAT = "chat"
     COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    OLLAMA_CHAT = "ollama_chat"
+    OLLAMA_GENERATE = "ollama_generate"
+    EMBEDDINGS = "embeddings"
+    MODERATIONS = "moderations"
+    IMAGES = "images"
+    SPEECH = "speech"
+    TRANSCRIPTIONS = "transcriptions"
     MODELS = "models"
+    MODEL_CARD = "model_card"
+    """A list's entry that is asked for by POST."""
     PASSED = "passed"
     """A further path of the configuration; not screened."""
     UNKNOWN = "unknown"
 
 
-SCREENED: Final = {
-    "/v1/chat/completions": Route.CHAT,
-    "/v1/completions": Route.COMPLETIONS,
-    "/v1/models": Route.MODELS,
+METHODS: Final = {
+    **{Route(dialect.value): "POST" for dialect in Dialect},
+    Route.MODELS: "GET",
+    Route.MODEL_CARD: "POST",
 }
-OPERATIONS: Final = {Route.CHAT: "chat", Route.COMPLETIONS: "text_completion"}
+OPERATIONS: Final = {
+    Route.CHAT: "chat",
+    Route.COMPLETIONS: "text_completion",
+    Route.RESPONSES: "chat",
+    Route.MESSAGES: "chat",
+    Route.OLLAMA_CHAT: "chat",
+    Route.OLLAMA_GENERATE: "text_completion",
+    Route.EMBEDDINGS: "embeddings",
+}
 """gen_ai.operation.name of the routes that call a model."""
+
+
+def route_of(path: str, passed: Collection[str]) -> Route:
+    """`passed`: the further paths of the configuration."""
+    if path in passed:
+        return Route.PASSED
+    if lists_models(path):
+        return Route.MODEL_CARD if LISTS.get(path) == "POST" else Route.MODELS
+    dialect = DIALECTS.get(path)
+    return Route.UNKNOWN if dialect is None else Route(dialect.value)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from genaiservice.api.directive import Directive, Mode
 from genaiservice.guard import refusal
-from genaiservice.guard.account import OPERATIONS, SCREENED, Account, Route
+from genaiservice.guard.account import OPERATIONS, Account, Route, route_of
 from genaiservice.guard.client import Answer, ClientConnection, Delivered
 from genaiservice.guard.core.effects import Decision
 from genaiservice.guard.core.exchange import Exchange, Options
@@ -199,7 +199,7 @@ class App:
         return head
 
     def _account(self, request: web.BaseRequest, path: str) -> Account:
-        route = SCREENED.get(path, Route.PASSED if path in self._passed else Route.UNKNOWN)
+        route = route_of(path, self._passed)
         given = request.headers.get("X-Request-Id", "")
         return Account(
             request=given if _plain(given) else uuid.uuid4().hex,

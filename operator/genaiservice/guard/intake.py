@@ -15,7 +15,7 @@ from aiohttp import ClientError, web
 
 from genaiservice.api.guard_config import Limits
 from genaiservice.guard import refusal
-from genaiservice.guard.account import Account, Route
+from genaiservice.guard.account import METHODS, Account, Route
 from genaiservice.guard.client import Answer
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.policy import PolicyStore
@@ -25,7 +25,6 @@ from genaiservice.guard.refusal import Refusal
 BODY_SECONDS: Final = 60.0
 BODIES: Final = 8
 """How many bodies of the largest size may be on their way in at once."""
-METHODS: Final = {Route.CHAT: "POST", Route.COMPLETIONS: "POST", Route.MODELS: "GET"}
 PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 log = logging.getLogger(__name__)
