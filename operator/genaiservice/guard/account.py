@@ -81,5 +81,6 @@ class Account:
     finish_reasons: tuple[str, ...] = ()
     input_tokens: int | None = None
     output_tokens: int | None = None
+    blocked_prompts: int = 0
     actions: list[tuple[str, str]] = field(default_factory=list)
     """(risk class or reason, action) of each decision, in order."""

@@ -20,15 +20,17 @@ from genaiservice.api.directive import Directive, Mode
 from genaiservice.guard import refusal
 from genaiservice.guard.account import OPERATIONS, Account, Route, route_of
 from genaiservice.guard.client import Answer, ClientConnection, Delivered
-from genaiservice.guard.core.effects import Decision
+from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.exchange import Exchange, Options
+from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.directive import DirectiveWatch
-from genaiservice.guard.headers import REQUEST_OURS, Field, passing, request_head
+from genaiservice.guard.headers import Field, passing, request_head
 from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.outcome import outcome
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.proxy import Relay
+from genaiservice.guard.reception import ANYBODY, Reception
 from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import Settings
 from genaiservice.guard.telemetry import Trace, Tracing
@@ -53,6 +55,7 @@ class Parts:
     pool: Pool
     loop: asyncio.AbstractEventLoop
     now: Callable[[], datetime]
+    reception: Reception
 
 
 class App:
@@ -147,6 +150,26 @@ class App:
         policy = self._intake.admit(
             account, request.method, draining=self.draining, open_=self._open
         )
+        admission = ANYBODY
+        if not parts.directive.suspended:
+            admission = await parts.reception.enter(request, account, answer)
+        try:
+            policy = parts.reception.policy(admission, policy)
+            await self._relay(request, client, answer, account, trace, policy)
+        finally:
+            await parts.reception.leave(admission, account)
+
+    async def _relay(
+        self,
+        request: web.BaseRequest,
+        client: ClientConnection,
+        answer: Answer,
+        account: Account,
+        trace: Trace,
+        policy: Policy,
+    ) -> None:
+        parts = self._parts
+        target = request.raw_path
         exchange = Exchange(policy, parts.options, int(parts.now().timestamp()))
         relay = Relay(
             exchange,
@@ -183,7 +206,7 @@ class App:
         pool = self._parts.pool
         fields = [
             (b"Host", pool.authority),
-            *passing(request.raw_headers, REQUEST_OURS),
+            *passing(request.raw_headers, self._parts.reception.withheld),
             *trace.forward(account),
             (b"X-Request-Id", account.request.encode("ascii")),
             (b"Accept-Encoding", b"identity"),
@@ -211,6 +234,8 @@ class App:
 
     def _record(self, decision: Decision, account: Account) -> None:
         parts = self._parts
+        if decision.direction is Direction.INPUT and decision.action is Action.BLOCK:
+            account.blocked_prompts += 1
         account.actions.append((decision.risk or decision.reason, decision.action.value))
         parts.decisions.write(decision, trace=account.trace, request=account.request)
         parts.metrics.verdicts.labels(

@@ -102,7 +102,15 @@ class Delivered(web.StreamResponse):
 class Answer:
     """One HTTP answer, framed by hand. A client of HTTP/1.0 gets a body that ends by closing."""
 
-    __slots__ = ("_chunked", "_fields", "_transport", "keep_alive", "started", "status")
+    __slots__ = (
+        "_chunked",
+        "_comments",
+        "_fields",
+        "_transport",
+        "keep_alive",
+        "started",
+        "status",
+    )
 
     def __init__(
         self,
@@ -115,9 +123,15 @@ class Answer:
         self._transport = transport
         self._chunked = version >= (1, 1)
         self._fields = fields
+        self._comments = b""
         self.keep_alive = keep_alive
         self.started = False
         self.status = 0
+
+    def tell(self, field: Field, comment: bytes = b"") -> None:
+        """A further header field; `comment` opens the answer if it is a stream of events."""
+        self._fields.append(field)
+        self._comments += comment
 
     def proceed(self) -> None:
         """The client waits for leave to send its body (RFC 9110, 10.1.1)."""
@@ -133,6 +147,8 @@ class Answer:
         else:
             self.keep_alive = False
         self._transport.write(self._head(status, content_type, more))
+        if self._comments and content_type.startswith("text/event-stream"):
+            self.send(self._comments)
 
     def send(self, data: bytes) -> None:
         self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)

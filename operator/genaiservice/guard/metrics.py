@@ -88,6 +88,40 @@ class Metrics:
             "genai_guard_policy_terms", "Terms of the policy in force.", registry=registry
         )
 
+        self._users(registry)
+
+    def _users(self, registry: CollectorRegistry) -> None:
+        self.user_denials = Counter(
+            "genai_guard_user_denials_total",
+            "Requests refused because of their user, by code.",
+            ("code",),
+            registry=registry,
+        )
+        self.claim_faults = Counter(
+            "genai_guard_user_claim_faults_total",
+            "Requests without a valid claim of who their user is, by fault.",
+            ("fault",),
+            registry=registry,
+        )
+        self.user_reminders = Counter(
+            "genai_guard_user_reminders_total",
+            "Reminders given to users, by kind.",
+            ("kind",),
+            registry=registry,
+        )
+        self.sanctions = Counter(
+            "genai_guard_sanctions_total",
+            "Steps taken against misuse, by step.",
+            ("step",),
+            registry=registry,
+        )
+        self.user_store_errors = Counter(
+            "genai_guard_user_store_errors_total",
+            "Requests whose user's record could not be read or written, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge whose value is asked for when somebody scrapes."""
         Gauge(name, text, registry=self._registry).set_function(value)

@@ -29,6 +29,7 @@ from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.readiness import Readiness, UpstreamProbe
+from genaiservice.guard.reception import reception_of
 from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import EXIT_BAD_SETTINGS, Settings, explain, load
 from genaiservice.guard.telemetry import tracing_for
@@ -49,7 +50,12 @@ def main(config: Path) -> int:
         return EXIT_BAD_SETTINGS
     logs.set_up(terminal=sys.stderr.isatty())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Process(settings).run())
+        try:
+            process = Process(settings)
+        except ProblemError as error:
+            print(explain(config, error.problems), file=sys.stderr)
+            return EXIT_BAD_SETTINGS
+        return runner.run(process.run())
 
 
 class Process:
@@ -66,6 +72,9 @@ class Process:
             process=uuid.uuid4().hex,
             service=f"{config.service.namespace}/{config.service.name}",
             now=clock.now,
+        )
+        self.reception = reception_of(
+            settings, self.metrics, self.decisions, self._band_policy_outcome, clock.now
         )
 
     async def run(self) -> int:
@@ -85,6 +94,7 @@ class Process:
                 pool=pool,
                 loop=loop,
                 now=clock.now,
+                reception=self.reception,
             )
         )
         probe = UpstreamProbe(pool)
@@ -94,6 +104,7 @@ class Process:
             directive=self.directive,
             probe=probe,
             draining=lambda: app.draining,
+            store_down=lambda: self.reception.store_down,
         )
         self._gauges(app)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,7 +115,9 @@ class Process:
         # not: what is frozen and part of a cycle would never be freed.
         gc.collect()
         gc.freeze()
-        self.policies.start()
+        band_policies = self.reception.content_policies.values()
+        for store in (self.policies, *band_policies):
+            store.start()
         admin = web.Server(Admin(readiness, self.metrics, lambda: True).handle, access_log=None)
         server = ClientServer(app.handle)
         try:
@@ -115,7 +128,12 @@ class Process:
         async with asyncio.TaskGroup() as tasks:
             watches = [
                 tasks.create_task(watch)
-                for watch in (self.policies.watch(), self.directive.watch(), probe.watch())
+                for watch in (
+                    self.policies.watch(),
+                    self.directive.watch(),
+                    probe.watch(),
+                    *(store.watch() for store in band_policies),
+                )
             ]
             await self._stop.wait()
             log.info("shutting down", extra={"open": app.open})
@@ -128,6 +146,7 @@ class Process:
             web_server.pre_shutdown()  # idle connections end now, not after the timeout
             await web_server.shutdown(FLUSH_SECONDS)
         pool.close()
+        await self.reception.close()
         self.decisions.note("stop")
         written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
         await asyncio.to_thread(tracing.close)
@@ -156,6 +175,9 @@ class Process:
             self.metrics.policy_in_force(policy)
             self.decisions.note("policy", policy=policy.hash, name=policy.name, terms=policy.terms)
 
+    def _band_policy_outcome(self, outcome: str) -> None:
+        self.metrics.policy_loads.labels(f"band_{outcome}").inc()
+
     def _directive_changed(self, directive: Directive) -> None:
         self.decisions.note("directive", mode=directive.mode.value, reason=directive.reason)
         if self._app is not None:
@@ -173,6 +195,11 @@ class Process:
             "genai_guard_suspended",
             "1 while the directive suspends the service.",
             lambda: float(self.directive.suspended),
+        )
+        metrics.watch(
+            "genai_guard_user_store_down",
+            "1 while the shared store of users does not serve (store.whenDown says what happens).",
+            lambda: float(bool(self.reception.store_down)),
         )
         metrics.watch(
             "genai_guard_decision_log_failed",

@@ -95,6 +95,9 @@ class Readiness:
     directive: DirectiveWatch
     probe: UpstreamProbe
     draining: Callable[[], bool]
+    store_down: Callable[[], str] = lambda: ""
+    """Why the shared store of users does not serve; it is told, and the guard stays ready, since
+    what happens then is declared."""
 
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Ready or not, and each fact as it is."""
@@ -119,6 +122,7 @@ class Readiness:
                 "mode": self.directive.current.mode.value,
                 "reason": self.directive.current.reason,
             },
+            "users": {"storeDown": self.store_down()},
         }
         ready = all(fact.get("ok", True) for fact in facts.values())
         return ready, {"ready": ready, **facts}

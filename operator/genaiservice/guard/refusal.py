@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from genaiservice.api.problem import EMPTY, Lang, Problem, Text
+from genaiservice.guard.core.admission import Denial
 from genaiservice.guard.headers import Field
 
 CONTENT_TYPE: Final = "application/json; charset=utf-8"
+
+KINDS: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +28,8 @@ class Refusal:
     close: bool = False
 
     def body(self) -> bytes:
-        kind = "invalid_request_error" if self.status < 500 else "server_error"
-        if self.status == 429:
-            kind = "rate_limit_error"
+        usual = "invalid_request_error" if self.status < 500 else "server_error"
+        kind = KINDS.get(self.status, usual)
         error = {
             "message": self.problem.render(Lang.EN),
             "message_zh": self.problem.render(Lang.ZH),
@@ -41,9 +43,20 @@ class Refusal:
         fields: list[Field] = []
         if self.retry_after is not None:
             fields.append((b"Retry-After", b"%d" % self.retry_after))
+        if self.status == 401:
+            fields.append((b"WWW-Authenticate", b"Bearer"))
         if self.allow:
             fields.append((b"Allow", self.allow.encode("ascii")))
         return fields
+
+
+def of_user(denial: Denial) -> Refusal:
+    return Refusal(
+        status=denial.status,
+        code=denial.code,
+        problem=denial.problem,
+        retry_after=denial.retry_after,
+    )
 
 
 def draining() -> Refusal:

@@ -21,9 +21,10 @@ EXIT_BAD_SETTINGS: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`decision_log` is None for standard output."""
+    """`decision_log` is None for standard output; `folder` is what file names are relative to."""
 
     config: GuardConfig
+    folder: Path
     policy_file: Path
     directive_file: Path
     decision_log: Path | None
@@ -36,6 +37,7 @@ def load(path: Path) -> Settings:
     log = config.decision_log
     return Settings(
         config=config,
+        folder=folder,
         policy_file=folder / config.policy_file,
         directive_file=folder / config.directive_file,
         decision_log=None if log == "-" else folder / log,

@@ -99,14 +99,17 @@ class UserGate:
         return admission
 
     async def leave(
-        self, admission: Admission, now: datetime, *, hits: int, seconds: float
+        self, admission: Admission, now: datetime, *, hits: int, served: bool, seconds: float
     ) -> None:
-        """`hits`: blocked prompts of this request; `seconds`: how long its answer took."""
+        """`hits`: blocked prompts of this request; `served`: one reached the model; `seconds`: how
+        long its answer took."""
         if not admission.allow or not admission.user or not self._rules.keeps_state:
             return
 
         def step(state: UserState) -> tuple[UserState, Sanction | None]:
-            return entry.leave(state, now, hit=hits > 0, seconds=seconds, rules=self._rules)
+            return entry.leave(
+                state, now, hit=hits > 0, served=served, seconds=seconds, rules=self._rules
+            )
 
         try:
             sanction = await self._store.update(admission.user, use.seconds(now), step)

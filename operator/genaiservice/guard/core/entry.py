@@ -79,14 +79,21 @@ def enter(
 
 
 def leave(
-    state: UserState, now: datetime, *, hit: bool, seconds: float, rules: UserRules
+    state: UserState,
+    now: datetime,
+    *,
+    hit: bool,
+    served: bool,
+    seconds: float,
+    rules: UserRules,
 ) -> tuple[UserState, Sanction | None]:
-    """`seconds`: how long the answer took."""
+    """`seconds`: how long the answer took. `served`: the prompt reached the model; what is neither
+    served nor a hit (a broken request) must not end a row of hits."""
     at = use.seconds(now)
     span = max(0, int(seconds))
     presence = use.present(state.presence, at - span, at, rules.minors.idle_seconds)
     standing, sanction = state.standing, None
-    if rules.ladder.steps:
+    if rules.ladder.steps and (hit or served):
         standing, sanction = misuse.count(standing, hit, at, rules.ladder)
     return replace(state, presence=presence, standing=standing), sanction
 
