@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup programs test test-unit test-integration demo up down status verify generate chart bench clean
+.PHONY: help setup programs decoders test test-unit test-integration demo up down status verify generate chart bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +23,16 @@ $(STAMP): constraints.txt pyproject.toml
 programs: setup ## Control plane, Helm and collector: built once for this machine
 	@$(PY) -m hack.build
 
-test: programs ## Every test; ARGS="-k word" chooses some
+decoders: setup ## Debian's ffmpeg and exiftool, with which tests read labelled files
+	@$(PY) -m hack.packages ffmpeg libimage-exiftool-perl libarchive-zip-perl
+
+test: programs decoders ## Every test; ARGS="-k word" chooses some
 	$(PY) -m pytest $(ARGS)
 
-test-unit: setup ## The tests that need no cluster
+test-unit: setup decoders ## The tests that need no cluster
 	$(PY) -m pytest -m "not integration" $(ARGS)
 
-test-integration: programs ## The tests on the real control plane
+test-integration: programs decoders ## The tests on the real control plane
 	$(PY) -m pytest -m integration $(ARGS)
 
 demo: setup ## The main job, told step by step on a real API server

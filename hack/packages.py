@@ -15,6 +15,7 @@ from hack.places import environment
 
 PROGRAMS = {
     "ffmpeg": "ffprobe",
+    "libarchive-zip-perl": "crc32",
     "libimage-exiftool-perl": "exiftool",
     "nginx": "nginx",
     "redis-server": "redis-server",

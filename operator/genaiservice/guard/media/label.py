@@ -37,13 +37,14 @@ from genaiservice.guard.media.outcome import (
 )
 
 VIDEO: Final = (Carrier.MP4, Carrier.MOV, Carrier.MKV, Carrier.WEBM)
-_DAMAGE: Final = (
+DAMAGE: Final = (
     ValueError,
     IndexError,
     KeyError,
     OverflowError,
     RecursionError,
     MemoryError,
+    EOFError,
     struct.error,
     OSError,
 )
@@ -60,7 +61,7 @@ def label(data: bytes | Path, media_type: str, plan: LabelPlan) -> Labelled | Re
         return _label(_bytes(data, plan.labels.limits), media_type, plan)
     except MediaRefused as error:
         return Refused(reason=error.reason, problem=error.problem)
-    except _DAMAGE:
+    except DAMAGE:
         damaged = MediaRefused(Reason.UNREADABLE)
         return Refused(reason=damaged.reason, problem=damaged.problem)
 
@@ -75,7 +76,7 @@ def inspect(
         return carrier, _found(content, carrier, ours)
     except MediaRefused:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise MediaRefused(Reason.UNREADABLE) from error
 
 

@@ -7,6 +7,7 @@ unchanged; a package that unpacks to more than its limit is refused before it is
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from typing import Final
@@ -22,6 +23,7 @@ LINKS: Final = "_rels/.rels"
 WORD: Final = "word/document.xml"
 MOST_BYTES: Final = 256 * 1024 * 1024
 MOST_PARTS: Final = 10_000
+KINDS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 FORMAT_ID: Final = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
 _BASE: Final = "http://schemas.openxmlformats.org/officeDocument/2006"
 PROPERTIES: Final = f"{_BASE}/custom-properties"
@@ -156,7 +158,7 @@ def _opened(data: bytes, use: Callable[[zipfile.ZipFile], dict[str, bytes]]) -> 
     try:
         with zipfile.ZipFile(BytesIO(data)) as package:
             return use(package)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError) as error:
         raise MediaRefused(Reason.UNREADABLE, "ZIP", "ZIP") from error
 
 
@@ -164,14 +166,23 @@ def _unpack(data: bytes) -> dict[str, bytes]:
     def use(package: zipfile.ZipFile) -> dict[str, bytes]:
         entries = package.infolist()
         names = {entry.filename for entry in entries}
-        # The sizes of the directory are what zipfile reads at most of each entry.
         if sum(entry.file_size for entry in entries) > MOST_BYTES or len(entries) > MOST_PARTS:
             raise MediaRefused(Reason.TOO_LARGE, "unpacked", "解压后")
-        if len(names) != len(entries) or not {TYPES, LINKS} <= names:
+        plain = all(entry.compress_type in KINDS for entry in entries)
+        if len(names) != len(entries) or not {TYPES, LINKS} <= names or not plain:
             raise MediaRefused(Reason.UNREADABLE, "OOXML", "OOXML")
-        return {entry.filename: package.read(entry) for entry in entries}
+        return {entry.filename: _part(package, entry) for entry in entries}
 
     return _opened(data, use)
+
+
+def _part(package: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """No more than the directory promised: a part that lies about its size is a bomb."""
+    with package.open(entry) as part:
+        body = part.read(entry.file_size + 1)
+    if len(body) != entry.file_size:
+        raise MediaRefused(Reason.UNREADABLE, "ZIP", "ZIP")
+    return body
 
 
 def _pack(original: bytes, parts: dict[str, bytes]) -> bytes:
