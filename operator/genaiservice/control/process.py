@@ -25,10 +25,12 @@ from genaiservice import __version__
 from genaiservice.api import names
 from genaiservice.api.problem import Lang, ProblemError
 from genaiservice.control import logs, wiring
+from genaiservice.control.engine import fetch
 from genaiservice.control.engine.apply import Apply
 from genaiservice.control.engine.clock import Clock
 from genaiservice.control.engine.gather import Gather
 from genaiservice.control.engine.intake import Intake
+from genaiservice.control.engine.pages import Pages
 from genaiservice.control.engine.reconciler import Brain, Reconciler
 from genaiservice.control.engine.relations import INDEXERS, METADATA_ONLY
 from genaiservice.control.engine.resync import Resync
@@ -64,6 +66,8 @@ class Parts:
     elector: Elector
     events: EventRecorder
     telemetry: Telemetry
+    pages: Pages | None
+    """None when the settings say that pages are not looked at."""
 
 
 def build(settings: Settings, access: Access) -> Parts:
@@ -85,10 +89,11 @@ def build(settings: Settings, access: Access) -> Parts:
     )
     may_write = (lambda: elector.valid) if settings.leader_election else (lambda: True)
     apply = Apply(client, cache, events, may_write=may_write, skipped=telemetry.skipped)
+    pages = _pages(settings, queue, clock, telemetry) if settings.page_checks else None
     brain = Brain(judge=partial(judge, load_catalogue()), settings=settings.plan)
     reconciler = Reconciler(
         queue=queue,
-        gather=Gather(cache, client),
+        gather=Gather(cache, client, pages=pages),
         apply=apply,
         decide=brain.decide,
         now=clock.now,
@@ -100,7 +105,20 @@ def build(settings: Settings, access: Access) -> Parts:
     return Parts(
         settings=settings, access=access, queue=queue, cache=cache, intake=intake, resync=resync,
         reconciler=reconciler, elector=elector, events=events, telemetry=telemetry,
+        pages=pages,
     )  # fmt: skip
+
+
+def _pages(
+    settings: Settings, queue: WorkQueue[ObjectKey], clock: Clock, telemetry: Telemetry
+) -> Pages:
+    return Pages(
+        open_fetch=partial(fetch.opened, settings.page_addresses, proxy=settings.page_proxy),
+        enqueue=queue.add,
+        now=clock.now,
+        interval_seconds=settings.page_interval_seconds,
+        looked=telemetry.looked,
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -130,6 +148,9 @@ async def _until_stopped(parts: Parts, stop: asyncio.Event) -> None:
             group.create_task(parts.resync.run(), name="resync"),
             group.create_task(parts.resync.first(), name="first list"),
         ]
+        if parts.pages is not None:
+            looking = parts.pages.run(parts.elector.leading)
+            background.append(group.create_task(looking, name="pages"))
         if parts.settings.leader_election:
             background.append(group.create_task(parts.elector.run(), name="elector"))
         else:
@@ -162,7 +183,7 @@ async def _watch(parts: Parts, stop: asyncio.Event, end: asyncio.Event) -> None:
     await parts.resync.listed.wait()
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=wiring.registry(parts.access, parts.intake),
+        registry=wiring.registry(parts.access, parts.intake, missing=parts.resync.missing),
         settings=wiring.settings(),
         clusterwide=True,
         stop_flag=end,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.control.core.addresses import AddressRules, Network, network
 from genaiservice.control.core.steps import PlanSettings
 from genaiservice.kube.access import kubeconfig_from
 
@@ -48,6 +49,16 @@ class Settings:
     """Base URL of an OTLP/HTTP collector for traces; empty: no traces."""
     trace_sample_ratio: float = 0.1
     """Share of passes that are traced, 0 to 1."""
+    page_checks: bool = False
+    """Whether the declared public pages are looked at."""
+    page_interval_seconds: float = 21600.0
+    """Time between two looks at a page; a sixth of it when a page failed."""
+    page_proxy: str = ""
+    """Base URL of the HTTP proxy by which pages are reached; empty: directly."""
+    page_allowed_networks: tuple[Network, ...] = ()
+    """Networks that may be looked at although they are not public, separated by commas."""
+    page_denied_networks: tuple[Network, ...] = ()
+    """Networks that are never looked at, separated by commas; they win."""
 
     @property
     def plan(self) -> PlanSettings:
@@ -56,6 +67,10 @@ class Settings:
             operator_namespace=self.operator_namespace,
             guard_pull_policy=self.guard_pull_policy,
         )
+
+    @property
+    def page_addresses(self) -> AddressRules:
+        return AddressRules(allowed=self.page_allowed_networks, denied=self.page_denied_networks)
 
 
 def from_env(env: Mapping[str, str]) -> Settings:
@@ -134,6 +149,13 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(network(one) for one in value.split(",") if one.strip())
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8, separated by commas, or nothing") from None
+
+
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "guard_image": _text,
     "operator_namespace": _text,
@@ -148,6 +170,11 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "log_level": _one_of("debug", "info", "warning", "error"),
     "otlp_endpoint": _url,
     "trace_sample_ratio": _number(0, 1),
+    "page_checks": _flag,
+    "page_interval_seconds": _number(300, 86400),
+    "page_proxy": _url,
+    "page_allowed_networks": _networks,
+    "page_denied_networks": _networks,
 }
 
 

@@ -65,6 +65,12 @@ class Telemetry:
             "genai_operator_cached_objects", "Objects in the cache.", ("kind",),
             registry=self.registry,
         )  # fmt: skip
+        self._looks = Counter(
+            "genai_operator_page_looks",
+            "Looks at declared pages, by how they ended.",
+            ("result",),
+            registry=self.registry,
+        )
         self._dropped = Gauge(
             "genai_operator_events_dropped",
             "Kubernetes Events that were not posted because the queue was full.",
@@ -99,6 +105,9 @@ class Telemetry:
 
     def ghosts(self, kind: str, count: int) -> None:
         self._ghosts.labels(kind).inc(count)
+
+    def looked(self, result: str) -> None:
+        self._looks.labels(result).inc()
 
     def watch(
         self,

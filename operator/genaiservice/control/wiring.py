@@ -6,6 +6,7 @@ patch, no retry of kopf's is used; a handler that waited would hold one of its f
 """
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import kopf
@@ -50,15 +51,19 @@ class _NoProgress(kopf.ProgressStorage):
         return essence
 
 
-def registry(access: Access, intake: Intake) -> kopf.OperatorRegistry:
-    """Handlers of one operator; its own registry, so that two can live in one process."""
+def registry(
+    access: Access, intake: Intake, *, missing: Collection[str] = ()
+) -> kopf.OperatorRegistry:
+    """Handlers of one operator; its own registry, so that two can live in one process.
+
+    missing: kinds that the cluster does not serve; the resync looks whether it does by now."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(server=access.server, aiohttp_session=access.session)
 
-    for kind in WATCHED:
+    for kind in WATCHED.keys() - set(missing):
         _watch(handlers, intake, kind)
     return handlers
 

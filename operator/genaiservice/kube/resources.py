@@ -86,6 +86,10 @@ RESOURCES: Final = {
         Resource(
             kind="NetworkPolicy", group="networking.k8s.io", version="v1", plural="networkpolicies"
         ),
+        Resource(kind="Ingress", group="networking.k8s.io", version="v1", plural="ingresses"),
+        Resource(
+            kind="HTTPRoute", group="gateway.networking.k8s.io", version="v1", plural="httproutes"
+        ),
         Resource(kind="Lease", group="coordination.k8s.io", version="v1", plural="leases"),
     )
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from genaiservice.api import names
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import Text
+from genaiservice.control.core.pages import Record
 
 CHILD_KINDS = (
     "ControllerRevision",
@@ -48,6 +49,9 @@ class Observed:
     config_maps: for each ConfigMap that the policy names: the object, None when missing.
     rivals: other GenAIServices of the namespace whose `claims()` meet those of this one.
     services: core/v1 Services of the namespace whose selector matches a pod in `pods`.
+    routes: Ingresses and HTTPRoutes that lead to one of `services` or to a Service of this name.
+    budgets: PodDisruptionBudgets of the namespace whose selector may match a pod in `pods`.
+    pages: what is known of the declared pages, by field; None when pages are not looked at.
     failure: of the last apply of this service, None when all went well.
     """
 
@@ -59,6 +63,9 @@ class Observed:
     config_maps: Mapping[str, Json | None] = field(default_factory=dict)
     rivals: tuple[Json, ...] = ()
     services: tuple[Json, ...] = ()
+    routes: tuple[Json, ...] = ()
+    budgets: tuple[Json, ...] = ()
+    pages: Mapping[str, Record] | None = None
     failure: ApplyFailure | None = None
 
     @property

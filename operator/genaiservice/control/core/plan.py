@@ -25,8 +25,9 @@ from genaiservice.control.core.drift import differs
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.pods import guard_ports
 from genaiservice.control.core.rollout import State
-from genaiservice.control.core.situation import Situation, assess, parse_time
+from genaiservice.control.core.situation import Situation, assess
 from genaiservice.control.core.steps import EventNote, Plan, PlanSettings, PodPatch, PodRef, Ref
+from genaiservice.control.core.times import parse_time
 from genaiservice.rules.verdict import Verdict
 
 __all__ = ["EventNote", "Plan", "PlanSettings", "PodPatch", "PodRef", "Ref", "plan"]

@@ -17,6 +17,7 @@ from genaiservice.control.core.pods import Pod, classify
 from genaiservice.control.core.policy import Resolved, resolve
 from genaiservice.control.core.rollout import Effect, Input, State
 from genaiservice.control.core.steps import PlanSettings
+from genaiservice.control.core.times import parse_time
 from genaiservice.rules.verdict import Verdict
 
 
@@ -114,14 +115,3 @@ def _suspended_since(observed: Observed, verdict: Verdict, now: datetime) -> str
     if parse_time(since) is not None:
         return str(since)
     return now.replace(microsecond=0).isoformat().replace("+00:00", "Z")
-
-
-def parse_time(value: object) -> datetime | None:
-    """A point in time with its offset, as RFC 3339 writes it; None for everything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        point = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return point if point.tzinfo is not None else None

@@ -6,7 +6,7 @@ nothing else in here moves by itself. Everything is bounded, whatever the declar
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
 
 from genaiservice.api import policy_file
@@ -14,6 +14,7 @@ from genaiservice.api.conditions import MEANINGS, Reason
 from genaiservice.api.declared import guard
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.problem import Text
+from genaiservice.control.core import pages
 from genaiservice.control.core.condition import Status, bilingual, cut, told
 from genaiservice.control.core.conditions import all_conditions
 from genaiservice.control.core.families import rank
@@ -21,6 +22,7 @@ from genaiservice.control.core.pods import tally
 from genaiservice.control.core.policy import Resolved
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation
+from genaiservice.control.core.times import rfc3339
 from genaiservice.rules.verdict import Finding, Result, Verdict
 
 FINDINGS: Final = 100
@@ -48,7 +50,7 @@ def service_status(situation: Situation) -> MutableJson:
         for one in all_conditions(situation)
     ]
     counted = tally(situation.pods, situation.mode)
-    return {
+    status: MutableJson = {
         "observedGeneration": generation,
         "rulePack": _rule_pack(verdict),
         "rollout": _rollout(situation),
@@ -62,6 +64,22 @@ def service_status(situation: Situation) -> MutableJson:
         },
         "conditions": with_transitions(stamped, before, situation.now),
     }
+    facts = _facts(situation, status)
+    return status | {"facts": facts} if facts else status
+
+
+def _facts(situation: Situation, rest: Json) -> MutableJson:
+    """What the declared pages answered. While `rest` stays as it stands, so do they, until one
+    has news; when something else is written, the looks that it rests on are written with it."""
+    observed = situation.observed
+    known = pages.facts_of(observed.pages or {}, situation.now)
+    told: list[Json] = [pages.told(name, (observed.pages or {})[name]) for name in sorted(known)]
+    standing = observed.service.get("status")
+    if isinstance(standing, dict):
+        others = {key: value for key, value in standing.items() if key != "facts"}
+        if others == rest:
+            told = pages.settled(standing.get("facts"), told, situation.now)
+    return {"pages": told} if told else {}
 
 
 def _rule_pack(verdict: Verdict) -> MutableJson:
@@ -111,10 +129,6 @@ def _guard(situation: Situation) -> MutableJson:
 def midnight(day: date) -> datetime:
     """The first moment of `day` where the law is."""
     return datetime.combine(day, time(), SHANGHAI)
-
-
-def rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
 def findings(judged: Sequence[Finding]) -> list[MutableJson]:

@@ -22,6 +22,8 @@ from genaiservice.control.core.observed import (
     policy_config_maps,
     policy_name,
 )
+from genaiservice.control.engine.pages import Pages
+from genaiservice.control.engine.relations import ROUTES
 from genaiservice.kube.cache import Cache
 from genaiservice.kube.client import Client
 from genaiservice.kube.errors import NotFound
@@ -63,8 +65,15 @@ class Contents:
 
 
 class Gather:
-    def __init__(self, cache: Cache, client: Client, contents: Contents | None = None) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        client: Client,
+        contents: Contents | None = None,
+        pages: Pages | None = None,
+    ) -> None:
         self._cache = cache
+        self._pages = pages
         self._client = client
         self._contents = contents or Contents()
         self._reading: dict[ObjectKey, asyncio.Lock] = {}
@@ -74,12 +83,15 @@ class Gather:
         cache, namespace = self._cache, key.namespace
         service = cache.get(key)
         if service is None:
+            if self._pages is not None:
+                self._pages.forget(key)
             return None
         policy = cache.get(
             ObjectKey(kind=names.KIND_POLICY, namespace=namespace, name=policy_name(service))
         )
         pods = cache.found("Pod", ("service", namespace, key.name))
         wanted = policy_config_maps(policy)
+        doors = self._reaching("Service", namespace, pods)
         return Observed(
             service=service,
             profile=cache.get(replace(key, kind=names.KIND_PROFILE)),
@@ -88,7 +100,10 @@ class Gather:
             policy=policy,
             config_maps={name: await self._content(namespace, name) for name in wanted},
             rivals=cache.load(self._rivals(key, service)),
-            services=cache.load(self._reaching(namespace, pods)),
+            services=cache.load(doors),
+            routes=cache.load(self._leading_to({*doors, replace(key, kind="Service")})),
+            budgets=cache.load(self._reaching("PodDisruptionBudget", namespace, pods)),
+            pages=None if self._pages is None else self._pages.known(key, service),
             failure=failure,
         )
 
@@ -128,8 +143,18 @@ class Gather:
         }
         return sorted(found - {key})
 
-    def _reaching(self, namespace: str, pods: list[ObjectKey]) -> list[ObjectKey]:
-        """core/v1 Services whose selector matches one of the pods."""
+    def _leading_to(self, doors: set[ObjectKey]) -> list[ObjectKey]:
+        """Ingresses and HTTPRoutes, of any namespace, with one of these Services behind them."""
+        found = {
+            route
+            for door in doors
+            for kind in ROUTES
+            for route in self._cache.found(kind, ("backend", door.namespace, door.name))
+        }
+        return sorted(found)
+
+    def _reaching(self, kind: str, namespace: str, pods: list[ObjectKey]) -> list[ObjectKey]:
+        """Objects of a kind whose selector matches one of the pods."""
         labels = [
             entry[1] for pod in pods for entry in self._cache.entries(pod) if entry[0] == "labels"
         ]
@@ -137,7 +162,7 @@ class Gather:
             return []
         return [
             key
-            for key in self._cache.found("Service", ("namespace", namespace))
+            for key in self._cache.found(kind, ("namespace", namespace))
             for entry in self._cache.entries(key)
             if entry[0] == "selector" and any(entry[1] <= pod for pod in labels)
         ]

@@ -55,6 +55,13 @@ class Intake:
         if ghosts:
             self._ghosts(kind, len(ghosts))
 
+    def drop_all(self, kind: str) -> None:
+        """Forgets a kind that the cluster does not serve any more."""
+        for key in self._cache.keys(kind):
+            before = self._cache.entries(key)
+            self._cache.forget(key)
+            self._enqueue(key, before)
+
     def all_services(self) -> None:
         for key in self._cache.keys(names.KIND_SERVICE):
             self._queue.add(key)

@@ -53,7 +53,7 @@ class Brain:
 
     def decide(self, observed: Observed, now: datetime) -> Plan:
         declaration = observed.service.get("spec", {}).get("compliance") or {}
-        verdict = self.judge(declaration, facts(observed), today(now))
+        verdict = self.judge(declaration, facts(observed, now), today(now))
         return plan(observed, verdict, now, self.settings)
 
 

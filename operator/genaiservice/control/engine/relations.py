@@ -5,7 +5,8 @@ ConfigMaps are watched in the whole cluster, but by metadata only (no data, a fe
 each), so that a ModerationPolicy can name any ConfigMap and a change of it is seen at once,
 without a label that its author would have to know of. `engine.gather` reads the content of those
 that are named. Pods and children are selected by label on the server's side; Services are watched
-whole, because one that its author wrote may lead past the guard.
+whole, because one that its author wrote may lead past the guard; so are budgets and routes, which
+others write for the pods of a service.
 
 Rule: an event leads to keys of GenAIServices and nothing else; what happened is not passed on.
 """
@@ -16,6 +17,7 @@ from typing import Final
 from genaiservice.api import names
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.control.core.observed import claims, policy_config_maps, policy_name
+from genaiservice.control.core.routes import backends
 from genaiservice.kube.cache import Cache, Entry, Indexer
 from genaiservice.kube.resources import ObjectKey
 
@@ -25,8 +27,10 @@ CHILDREN: Final = (
     "Deployment",
     "HorizontalPodAutoscaler",
     "NetworkPolicy",
-    "PodDisruptionBudget",
 )
+ROUTES: Final = ("Ingress", "HTTPRoute")
+OPTIONAL: Final = frozenset({"HTTPRoute"})
+"""Kinds that a cluster need not serve; where they are missing there are none of them."""
 
 WATCHED: Final = {
     names.KIND_SERVICE: "",
@@ -35,6 +39,8 @@ WATCHED: Final = {
     "Pod": names.LABEL_SERVICE,
     "ConfigMap": "",
     "Service": "",
+    "PodDisruptionBudget": "",
+    **dict.fromkeys(ROUTES, ""),
     **dict.fromkeys(CHILDREN, CHILDREN_SELECTOR),
 }
 """Every watched kind with its label selector."""
@@ -79,12 +85,27 @@ def _network_entries(tree: Json) -> Iterator[Entry]:
         yield ("selector", frozenset(selector.items()))
 
 
+def _budget_entries(tree: Json) -> Iterator[Entry]:
+    yield from _owner_entries(tree)
+    yield ("namespace", tree["metadata"]["namespace"])
+    # Expressions only narrow what the labels select; `core.facts` reads them.
+    labels = lookup(tree, "spec", "selector", "matchLabels") or {}
+    yield ("selector", frozenset(labels.items()))
+
+
+def _route_entries(tree: Json) -> Iterator[Entry]:
+    for namespace, name in backends(tree):
+        yield ("backend", namespace, name)
+
+
 INDEXERS: Final[dict[str, Indexer]] = {
     names.KIND_SERVICE: _service_entries,
     names.KIND_POLICY: _policy_entries,
     "Pod": _pod_entries,
     "Service": _network_entries,
     "ConfigMap": _owner_entries,
+    "PodDisruptionBudget": _budget_entries,
+    **dict.fromkeys(ROUTES, _route_entries),
     **dict.fromkeys(CHILDREN, _owner_entries),
 }
 
@@ -117,6 +138,10 @@ def _by_entry(cache: Cache, key: ObjectKey, entry: Entry) -> Iterator[ObjectKey]
             yield from cache.found(names.KIND_SERVICE, entry)
         case ("service", namespace, name):
             yield from cache.found(names.KIND_SERVICE, ("claim", namespace, name))
+        case ("backend", namespace, name):
+            door = ObjectKey(kind="Service", namespace=namespace, name=name)
+            for behind in cache.entries(door):
+                yield from _by_entry(cache, door, behind)
         case ("selector", selector):
             yield from _selecting(cache, key.namespace, selector)
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from genaiservice.api import names
 from genaiservice.control.engine.intake import Intake
-from genaiservice.control.engine.relations import WATCHED
+from genaiservice.control.engine.relations import OPTIONAL, WATCHED
 from genaiservice.kube.client import Client
 from genaiservice.kube.errors import ApiError, Gone, NotFound
 
@@ -38,6 +38,8 @@ class Resync:
         self._period = period_seconds
         self._jitter = jitter
         self.listed = asyncio.Event()
+        self.missing: set[str] = set()
+        """Optional kinds that the cluster did not serve when it was listed last."""
 
     async def first(self) -> None:
         """Lists until it has worked once; says what is missing meanwhile."""
@@ -67,7 +69,14 @@ class Resync:
     async def everything(self) -> None:
         """One full look at the cluster; every service is looked at afterwards."""
         for kind, selector in WATCHED.items():
-            await self._list(kind, selector)
+            try:
+                await self._list(kind, selector)
+                self.missing.discard(kind)
+            except NotFound:
+                if kind not in OPTIONAL:
+                    raise
+                self.missing.add(kind)
+                self._intake.drop_all(kind)
         self._intake.all_services()
 
     async def _list(self, kind: str, selector: str) -> None:
