@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,7 +22,17 @@ UNPACKED_BYTES: Final = 64 * 1024 * 1024
 TERM_CHARACTERS: Final = 256
 MASK: Final = "＊"
 REFUSAL: Final = Text(en="This cannot be answered.", zh="该内容无法回答。")
-NORMALISATIONS: Final = ("width", "case", "zeroWidth", "traditional", "separators")
+NORMALISATIONS: Final[Mapping[str, bool]] = {
+    "width": True,
+    "case": True,
+    "zeroWidth": True,
+    "traditional": True,
+    "separators": True,
+    "words": True,
+    "digits": False,
+    "leet": False,
+}
+"""The switches and whether each is on when nothing is said; the CRD has the same defaults."""
 
 RISK_CLASSES: Final = tuple(
     f"A{group}{letter}"
@@ -105,8 +116,8 @@ def check(tree: Any, where: str = "") -> tuple[Problem, ...]:
     refusal.end()
     root.texts("allow", most=1_000_000)
     switches = root.child("normalisation")
-    for name in NORMALISATIONS:
-        switches.boolean(name, True)
+    for name, usual in NORMALISATIONS.items():
+        switches.boolean(name, usual)
     switches.end()
     _check_classes(root)
     root.end()
@@ -125,7 +136,7 @@ def completed(policy: Json) -> dict[str, Any]:
         "allow": [],
         **policy,
         "refusal": REFUSAL.as_json() | policy.get("refusal", {}),
-        "normalisation": dict.fromkeys(NORMALISATIONS, True) | policy.get("normalisation", {}),
+        "normalisation": {**NORMALISATIONS} | policy.get("normalisation", {}),
         "classes": {
             risk: {"action": Action.BLOCK.value, "terms": [], **part}
             for risk, part in policy.get("classes", {}).items()

@@ -215,7 +215,9 @@ def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, 
             for risk_class, terms in sorted(by_class.items())
         },
         "allow": list(_unique(spec.get("allow"))),
-        "normalisation": {name: switches.get(name, True) for name in NORMALISATIONS},
+        "normalisation": {
+            name: switches.get(name, usual) for name, usual in NORMALISATIONS.items()
+        },
     }
 
 

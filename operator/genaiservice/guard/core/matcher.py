@@ -16,6 +16,7 @@ from typing import Final
 import ahocorasick
 
 from genaiservice.guard.core.effects import Action
+from genaiservice.guard.core.words import WORDY, Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,9 @@ WIDE: Final = 256
 class TermSet:
     """Terms of two characters or more. `heads` and `pairs` are their first one and first two.
 
+    `words` is set when word boundaries count for one of the terms: `hits` and `prefixes` know
+    nothing of them, their asker does.
+
     `entries`: normalised term -> (place in `classes`, number of the term in that class)."""
 
     __slots__ = (
@@ -50,13 +54,16 @@ class TermSet:
         "longest",
         "pairs",
         "wide",
+        "words",
     )
 
     def __init__(
         self,
         entries: Mapping[str, tuple[int, int]],
         classes: tuple[tuple[str, Action], ...],
+        breaks: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
+        """`breaks`, when word boundaries count: of terms with gaps of their own, the places."""
         normals = sorted(entries)
         automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         for place, (term, follower) in enumerate(pairwise([*normals, ""])):
@@ -67,6 +74,8 @@ class TermSet:
         self.heads = frozenset(term[0] for term in normals)
         self.pairs = frozenset(term[:2] for term in normals)
         self.wide = len(self.heads) > WIDE
+        worded = breaks is not None and any(map(WORDY.search, normals))
+        self.words = Words(normals, breaks or {}) if worded else None
         self._lengths = array("H", map(len, normals))
         self._class_of = array("B", (entries[term][0] for term in normals))
         self._index_of = array("I", (entries[term][1] for term in normals))
@@ -126,14 +135,19 @@ class TermSet:
 
     def live(self, normal: str) -> int:
         """Where the longest suffix begins that is a proper prefix of a term; else the length."""
+        return next(self.prefixes(normal), len(normal))
+
+    def prefixes(self, normal: str) -> Iterator[int]:
+        """Where each suffix begins that is a proper prefix of a term, the longest first."""
         automaton, pairs = self.automaton, self.pairs
         size = len(normal)
         for start in range(max(0, size + 1 - self.longest), size - 1):
             if normal[start : start + 2] in pairs:
                 suffix = normal[start:]
                 if automaton.match(suffix) and automaton.get(suffix, 1) & 1:
-                    return start
-        return size - 1 if size and normal[-1] in self.heads else size
+                    yield start
+        if size and normal[-1] in self.heads:
+            yield size - 1
 
     def rule(self, value: int) -> Rule:
         place = value >> 1

@@ -11,14 +11,19 @@ Each switch and what it may match too much (an allow list mends single cases):
 `zeroWidth`   format characters, joiners, variation selectors and combining marks vanish;
               with `width` accents go too (é = e).
 `traditional` traditional characters become simplified ones, each by itself (乾 = 干).
-`separators`  blanks, punctuation, symbols, emoji vanish, so words of a Latin text run together:
-              the term `ass` is then found in `as seen`.
+`separators`  blanks, punctuation, symbols, emoji vanish, so words of a text run together;
+              for letters and digits `words` mends that.
+`words`       terms of letters or digits are met as words only; it takes nothing away, and what
+              it misses is in `guard.core.words`.
+`digits`      Chinese numerals become digits (off unless wished): 十之八九 then holds 89.
+`leet`        signs and digits become the Latin letters that they stand for (off unless wished):
+              455 and a$$ are then one word, and what a digit follows (`ass4`) is none.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import accumulate
 from typing import Final
@@ -26,6 +31,8 @@ from typing import Final
 TABLE_LIMIT: Final = 65_536
 """Most entries a table keeps; characters beyond are computed each time (memory stays bounded)."""
 
+_BETWEEN: Final = "\U0010ffff"
+"""Stands between texts that are normalised together; no character of any text."""
 _HANGUL_FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")
 _BLANKS: Final = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85")
 
@@ -37,17 +44,30 @@ class Switches:
     zero_width: bool = True
     traditional: bool = True
     separators: bool = True
+    words: bool = True
+    digits: bool = False
+    leet: bool = False
+
+
+_NUMERALS: Final = dict(
+    zip("〇零一壹弌二贰弍三叁弎四肆五伍六陆七柒八捌九玖", "00111222333445566778899", strict=True)
+)
+_LEET: Final = dict(zip("0134578@$", "oieastbas", strict=True))
+"""The common readings, one each; terms are read the same way. Not `!`: it ends sentences."""
 
 
 class Table(dict[int, int | str]):
     """Code point -> what it normalises to, for `str.translate`; filled as characters are met."""
 
-    __slots__ = ("_switches", "_traditional")
+    __slots__ = ("_further", "_switches", "_traditional")
 
     def __init__(self, switches: Switches) -> None:
         super().__init__()
         self._switches = switches
         self._traditional = traditional_to_simplified() if switches.traditional else {}
+        leet = _LEET if switches.leet else {}
+        numerals = _NUMERALS if switches.digits else {}
+        self._further = leet | {sign: leet.get(one, one) for sign, one in numerals.items()}
 
     def __missing__(self, code: int) -> int | str:
         piece = self._piece(chr(code))
@@ -65,6 +85,7 @@ class Table(dict[int, int | str]):
             if self._switches.width:  # folding may bring compatibility forms back (ͅ, ẞ)
                 parts = unicodedata.normalize("NFKD", parts)
         parts = "".join(self._traditional.get(part, part) for part in parts)
+        parts = "".join(self._further.get(part, part) for part in parts)
         return "".join(part for part in parts if not self._vanishes(part))
 
     def _vanishes(self, char: str) -> bool:
@@ -78,16 +99,38 @@ class Table(dict[int, int | str]):
         return self._switches.separators and category[0] in "ZPSC"
 
 
+@lru_cache(maxsize=4096)
+def gap_of(char: str) -> int:
+    """What a character that vanished leaves: 0 nothing, 1 a sign's gap, 2 a blank's."""
+    category = unicodedata.category(char)
+    if char in _BLANKS or category[0] == "Z":
+        return 2
+    if category in ("Cf", "Mn", "Me", "Cc") or char in _HANGUL_FILLERS:
+        return 0
+    return 1
+
+
 class Normaliser:
     """`normalise` for matching, `lengths`/`starts` for the way back to original offsets."""
 
-    __slots__ = ("table",)
+    __slots__ = ("table", "words")
 
     def __init__(self, switches: Switches) -> None:
+        self.words = switches.words
         self.table = Table(switches)
 
     def normalise(self, text: str) -> str:
         return text.translate(self.table)
+
+    def normalise_all(self, texts: Sequence[str]) -> list[str]:
+        """The same for many texts, in one pass."""
+        table = self.table
+        table[ord(_BETWEEN)] = ord(_BETWEEN)
+        try:
+            found = _BETWEEN.join(texts).translate(table).split(_BETWEEN)
+        finally:
+            del table[ord(_BETWEEN)]
+        return found if len(found) == len(texts) else [text.translate(table) for text in texts]
 
     def starts(self, text: str, normal: str) -> range | list[int]:
         """For each character of `text` (and its end) the offset of its piece in `normal`.

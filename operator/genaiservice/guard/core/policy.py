@@ -15,6 +15,7 @@ from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.matcher import TermSet
 from genaiservice.guard.core.normalise import Normaliser, Switches
+from genaiservice.guard.core.words import own_gaps
 
 PROBLEMS_SHOWN: Final = 20
 TERM_LIMIT: Final = 4096
@@ -23,6 +24,7 @@ TERM_LIMIT: Final = 4096
 _STRENGTH: Final = {Action.FLAG: 0, Action.MASK: 1, Action.BLOCK: 2}
 
 Entries = dict[str, tuple[int, int]]
+Breaks = dict[str, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def compile_policy(tree: Json, digest: str) -> Policy:
         raise ProblemError(*problems)
     normaliser = Normaliser(_switches(tree.get("normalisation", {})))
     classes = tuple((risk, Action(part["action"])) for risk, part in tree["classes"].items())
-    strongest, problems = _strongest(tree["classes"], classes, normaliser)
+    strongest, breaks, problems = _strongest(tree["classes"], classes, normaliser)
     if problems:
         raise ProblemError(*problems[:PROBLEMS_SHOWN])
     flags = {place for place, (_, action) in enumerate(classes) if action is Action.FLAG}
@@ -63,8 +65,8 @@ def compile_policy(tree: Json, digest: str) -> Policy:
         mask=tree.get("mask", "＊"),
         refusal=Text.of(tree["refusal"]),
         normaliser=normaliser,
-        enforced=TermSet(enforced, classes) if enforced else None,
-        flagged=TermSet(flagged, classes) if flagged else None,
+        enforced=TermSet(enforced, classes, breaks) if enforced else None,
+        flagged=TermSet(flagged, classes, breaks) if flagged else None,
         allowed=_allowed(tree.get("allow", []), strongest, normaliser),
     )
 
@@ -76,25 +78,37 @@ def _switches(tree: Json) -> Switches:
         zero_width=tree.get("zeroWidth", True),
         traditional=tree.get("traditional", True),
         separators=tree.get("separators", True),
+        words=tree.get("words", True),
+        digits=tree.get("digits", False),
+        leet=tree.get("leet", False),
     )
 
 
 def _strongest(
     tree: Json, classes: tuple[tuple[str, Action], ...], normaliser: Normaliser
-) -> tuple[Entries, list[Problem]]:
-    """Normalised term -> its place; of equal terms the one with the strongest action counts."""
+) -> tuple[Entries, Breaks | None, list[Problem]]:
+    """Normalised term -> its place; of equal terms the one with the strongest action counts.
+
+    And the terms that have gaps of their own, when word boundaries count.
+    """
     entries: Entries = {}
+    breaks: Breaks = {}
     problems: list[Problem] = []
     for place, (risk, action) in enumerate(classes):
-        for index, term in enumerate(tree[risk]["terms"]):
-            normal = normaliser.normalise(term)
+        terms = tree[risk]["terms"]
+        for index, normal in enumerate(normaliser.normalise_all(terms)):
             if not 2 <= len(normal) <= TERM_LIMIT:
                 problems.append(_unusable_term(f"classes.{risk}.terms[{index}]", len(normal)))
                 continue
             other = entries.get(normal)
             if other is None or _STRENGTH[classes[other[0]][1]] < _STRENGTH[action]:
                 entries[normal] = (place, index)
-    return entries, problems
+            written = terms[index]
+            if normaliser.words and written != normal:
+                own = own_gaps(written, normaliser)
+                if own:
+                    breaks[normal] = breaks.get(normal, frozenset()) | own
+    return entries, breaks if normaliser.words else None, problems
 
 
 def _allowed(words: list[str], terms: Entries, normaliser: Normaliser) -> TermSet | None:

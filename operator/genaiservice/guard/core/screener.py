@@ -6,8 +6,9 @@ Safety contract:
 - a character that cannot leaves in the same call; the result does not depend on the cuts;
 - after a Block hit nothing leaves any more.
 
-Open is the longest suffix of the normalised text that is a proper prefix of a term, and a hit
-that an allowed word may still cover. The context is what must be remembered to decide these: it
+Open is the longest suffix of the normalised text that is a proper prefix of a term, a hit that
+an allowed word may still cover, and a hit of which the next character tells whether it ends a
+word (`words`). The context is what must be remembered to decide these: it
 may begin before the first held character, since an allowed word may begin before its term.
 """
 
@@ -20,6 +21,7 @@ from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncovered
 from genaiservice.guard.core.matcher import Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser
+from genaiservice.guard.core.words import WORDY, Behind, Gaps
 
 CONTEXT_LIMIT: Final = 16_384
 """Most characters kept open: blanks without end inside a term must not fill the memory."""
@@ -56,6 +58,7 @@ class Screener:
     __slots__ = (
         "_allowed",
         "_base",
+        "_behind",
         "_context",
         "_decided",
         "_mask",
@@ -68,6 +71,7 @@ class Screener:
         "_sent",
         "_table",
         "_terms",
+        "_words",
         "blocked",
         "hits",
     )
@@ -89,6 +93,8 @@ class Screener:
         self._observe = observe
         self._table = normaliser.table
         self._opens = terms.opens
+        self._words = terms.words
+        self._behind = Behind(normaliser)
         self.blocked: Hit | None = None
         self.hits: list[Hit] = [] if hits is None else hits
         self._context = ""
@@ -116,7 +122,7 @@ class Screener:
         more = text.translate(self._table)
         if self._allowed is not None or self._sent:
             return self._advance(text, more)
-        if not more and 0 < len(self._context) < CONTEXT_LIMIT:
+        if not more and 0 < len(self._context) < CONTEXT_LIMIT and not self._wordy():
             self._context += text  # blanks after an open prefix decide nothing
             return ""
         # Nearly every chunk ends in here: nothing found, perhaps the end opens a term.
@@ -130,9 +136,17 @@ class Screener:
             self._base += len(whole)
             self._normal_base += size
             self._context = self._normal = ""
+            if size:
+                self._behind.text = whole
+            else:
+                self._behind.skip(whole)
             return whole
         if live < 0 or normal != whole:
             return self._advance(text, more)
+        if self._words is not None and WORDY.search(normal, live):
+            return self._advance(text, more)
+        if live:
+            self._behind.text = whole[:live]
         self._base += live
         self._normal_base += live
         self._context = self._normal = whole[live:]
@@ -148,16 +162,21 @@ class Screener:
         size = len(normal)
         if not final and len(self._context) > CONTEXT_LIMIT:
             raise ScreeningLimitError
-        keep = live = size if final else self._terms.live(normal)
+        starts = self._normaliser.starts(whole, normal)
+        gaps = self._gaps(whole, normal, starts)
+        keep = live = size if final else self._live(normal, gaps)
         found = self._still_open(self._terms.hits(normal))
-        waiting: list[Found] = []
+        unsure: set[Found] = set()
+        if gaps is not None and found:
+            found, unsure = self._worded(found, gaps, final=final)
+            keep = min([keep, *(hit[0] for hit in unsure)])
+        reach = size
         if self._allowed is not None:
             reach = size if final else self._allowed.live(normal)
-            keep = min(live, reach)
+            keep = min(keep, reach)
             found = uncovered(found, self._allowed.hits(normal)) if found else found
-            waiting = [hit for hit in found if hit[0] >= reach]
-            found = [hit for hit in found if hit[0] < reach]
-        starts = self._normaliser.starts(whole, normal)
+        waiting = [hit for hit in found if hit[0] >= reach or hit in unsure]
+        found = [hit for hit in found if hit[0] < reach and hit not in unsure]
         blocks = [hit for hit in found if self._action(hit) is Action.BLOCK]
         if blocks and len(text) > 1:
             return self._replay(text, _origin(starts, min(blocks)[0]) - len(self._context))
@@ -170,6 +189,43 @@ class Screener:
         until = frontier(len(whole), self._sent, undecided, masked)
         rest = len(whole) if keep == size else _origin(starts, keep)
         return self._release(whole, normal, starts, (until, rest), masked)
+
+    def _wordy(self) -> bool:
+        """Whether gaps count in the context."""
+        return self._words is not None and WORDY.search(self._normal) is not None
+
+    def _gaps(self, whole: str, normal: str, starts: Offsets) -> Gaps | None:
+        """What stood between the characters, when that counts here."""
+        if self._words is None or WORDY.search(normal) is None:
+            return None
+        return Gaps(whole, normal, starts, self._behind.before())
+
+    def _live(self, normal: str, gaps: Gaps | None) -> int:
+        words = self._words
+        if words is None or gaps is None:
+            return self._terms.live(normal)
+        for start in self._terms.prefixes(normal):
+            if words.open(gaps, start):
+                return start
+        return len(normal)
+
+    def _worded(
+        self, found: list[Found], gaps: Gaps, *, final: bool
+    ) -> tuple[list[Found], set[Found]]:
+        """The hits that stand as words, and those of them of which the next character decides."""
+        stand: list[Found] = []
+        unsure: set[Found] = set()
+        for hit in found:
+            start, end, _ = hit
+            ends = gaps.ends(end, final=final)
+            if ends is False or not gaps.begins(start):
+                continue
+            free = self._words.free(gaps.normal[start:end]) if self._words else frozenset()
+            if gaps.holds(start, end, free):
+                stand.append(hit)
+                if ends is None:
+                    unsure.add(hit)
+        return stand, unsure
 
     def _still_open(self, found: list[Found]) -> list[Found]:
         """Without the hits that an allowed word covered earlier: it may have left the context."""
@@ -224,6 +280,10 @@ class Screener:
             if start < until < stop:
                 rest = min(rest, start)
         at = starts[rest]
+        if at:
+            self._behind.text = whole[:rest]
+        else:
+            self._behind.skip(whole[:rest])
         self._context, self._normal = whole[rest:], normal[at:]
         self._base += rest
         self._normal_base += at

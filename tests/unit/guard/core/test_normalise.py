@@ -54,6 +54,12 @@ def test_each_switch_turns_one_thing_off(switch: str) -> None:
     assert FULL.normalise(text) != left
 
 
+def test_many_texts_at_once_are_each_by_itself() -> None:
+    texts = ["ﬁ x", "", "违 禁", "\U0010ffff"]
+    for some in (texts, texts[:3], []):
+        assert FULL.normalise_all(some) == [FULL.normalise(text) for text in some]
+
+
 def test_with_all_switches_off_nothing_changes() -> None:
     none = Normaliser(Switches(**{field.name: False for field in dataclasses.fields(Switches)}))
     text = "Ｆ违 \u200b違\u0301😀"

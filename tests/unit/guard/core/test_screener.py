@@ -42,8 +42,8 @@ STEPS: dict[str, tuple[Screener, list[tuple[str, str]], str]] = {
     ),
     "and leaves at the end": (screener(["违禁样本"]), [("违禁", "")], "违禁"),
     "a failed prefix may open another": (
-        screener(["ababac"]),
-        [("ababa", ""), ("b", "ab"), ("x", "ababx")],
+        screener(["甲乙甲乙甲丙"]),
+        [("甲乙甲乙甲", ""), ("乙", "甲乙"), ("好", "甲乙甲乙好")],
         "",
     ),
     "blanks wait with the prefix only": (
@@ -122,7 +122,7 @@ def test_what_leaves_before_a_block(case: str) -> None:
 
 def test_of_equal_terms_the_strongest_action_counts() -> None:
     machine = screener(["ＡＢＣ"], ["abc"])
-    machine.feed("abc")
+    machine.feed("abc。")
     assert machine.blocked is not None
     assert machine.blocked.rule.action is Action.BLOCK
     assert machine.blocked.rule.id == "A1a:0"

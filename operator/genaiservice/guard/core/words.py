@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Word boundaries: when a term of letters or digits stands in a text, and when it only seems to.
+
+Normalisation takes blanks and signs away, so `as seen` reads `asseen`. This module looks at what
+stood between the characters. There are two kinds of word characters: letters (Latin, Greek,
+Cyrillic) and digits; Chinese has no word boundaries and no rule here. Between two neighbours of
+the normalised text lies a gap: JOINED (nothing, or what nobody sees), SIGN (punctuation, symbol,
+emoji) or BLANK. The rule, for an occurrence of a term:
+
+- edges: the character before it (after it) is of another kind than its first (last) one, or
+  there is a gap between them: `ass` is not in `class`, `64` is not in `1964`;
+- inside, between neighbours of one kind: no gap is a BLANK, or all are gaps: `a-ss` and `a s s`
+  are the term, `as s` is not. Gaps that stand in the term itself (`kill him`) are free.
+
+Too much: letters spelled apart by blanks that are a part of a longer word spelled so
+(`c l a s s`); a word that a sign breaks in two (`pen-is`). Too little: a term broken by one blank
+(`fu ck`), plurals and other endings (`asses`; list them), terms joined to a word (`xass`).
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+from genaiservice.guard.core.normalise import Normaliser, gap_of
+
+JOINED: Final = 0
+SIGN: Final = 1
+BLANK: Final = 2
+
+Before: TypeAlias = tuple[int, int]
+"""What stands before a text: the kind of the last character that is seen, the gap after it."""
+NOTHING: Final[Before] = (0, JOINED)
+
+WORDY: Final = re.compile("[0-9A-Za-z\u00aa\u00b5\u00ba\u00c0-\u052f\u1e00-\u1fff]")
+COMPLEX_LOOKS: Final = 256
+"""Most terms compared to tell whether a prefix is still open; beyond, it counts as open."""
+
+
+@lru_cache(maxsize=4096)
+def kind(char: str) -> int:
+    """0 for a character without word boundaries, 1 for a letter, 2 for a digit."""
+    if WORDY.match(char) is None:
+        return 0
+    return 2 if "0" <= char <= "9" else 1
+
+
+class Gaps:
+    """The gaps of one normalised text; `at[i]` is the one before its character i."""
+
+    __slots__ = ("_before", "at", "normal")
+
+    def __init__(
+        self, whole: str, normal: str, starts: Sequence[int], before: Before = NOTHING
+    ) -> None:
+        self.normal = normal
+        self._before = before[0]
+        self.at = bytearray(len(normal) + 1)
+        self.at[0] = before[1]
+        if not isinstance(starts, range):
+            for place, char in enumerate(whole):
+                start = starts[place]
+                if start == starts[place + 1]:
+                    self.at[start] = max(self.at[start], gap_of(char))
+
+    def begins(self, start: int) -> bool:
+        """Whether a word may begin at `start`."""
+        own = kind(self.normal[start])
+        other = kind(self.normal[start - 1]) if start else self._before
+        return own == 0 or own != other or self.at[start] != JOINED
+
+    def ends(self, end: int, *, final: bool) -> bool | None:
+        """Whether a word may end before `end`; None when what comes next decides."""
+        own = kind(self.normal[end - 1])
+        if own == 0 or self.at[end] != JOINED:
+            return True
+        if end == len(self.normal):
+            return True if final else None
+        return own != kind(self.normal[end])
+
+    def holds(self, start: int, end: int, free: frozenset[int], follower: str | None = "") -> bool:
+        """Whether the gaps inside are those of one word, or of one spelled letter by letter.
+
+        `follower` is the character of the term after `end`: the text stops before it. None
+        stands for one of the same kind, the strictest case.
+        """
+        normal, at = self.normal, self.at
+        whole = spelled = True
+        last = kind(normal[start])
+        for place in range(start + 1, end):
+            own = kind(normal[place])
+            if own and own == last and place - start not in free:
+                gap = at[place]
+                whole = whole and gap != BLANK
+                spelled = spelled and gap != JOINED
+                if not whole and not spelled:
+                    return False
+            last = own
+        if last and at[end] == BLANK and follower != "" and end - start not in free:
+            whole = whole and follower is not None and kind(follower) != last
+        return whole or spelled
+
+
+class Words:
+    """What a set of terms must know about its words: own gaps, and which terms are not simple.
+
+    A simple term has no gap of its own, and after its letters or digits nothing else.
+    """
+
+    __slots__ = ("_complex", "_free")
+
+    def __init__(self, terms: Sequence[str], breaks: Mapping[str, frozenset[int]]) -> None:
+        self._free = dict(breaks)
+        self._complex = sorted(term for term in terms if term in breaks or _turns(term))
+
+    def free(self, term: str) -> frozenset[int]:
+        return self._free.get(term, frozenset())
+
+    def open(self, gaps: Gaps, start: int) -> bool:
+        """Whether the text from `start` on, a proper prefix of a term, may become one."""
+        if not gaps.begins(start):
+            return False
+        size = len(gaps.normal)
+        if gaps.holds(start, size, frozenset(), None):
+            return True
+        prefix = gaps.normal[start:]
+        first = bisect_left(self._complex, prefix)
+        for looked, term in enumerate(self._complex[first : first + COMPLEX_LOOKS + 1]):
+            if looked == COMPLEX_LOOKS:
+                return True
+            if not term.startswith(prefix):
+                return False
+            if len(term) > len(prefix) and gaps.holds(
+                start, size, self.free(term), term[len(prefix)]
+            ):
+                return True
+        return False
+
+
+def _turns(term: str) -> bool:
+    kinds = [kind(char) for char in term]
+    return any(one and one != other for one, other in pairwise(kinds))
+
+
+def own_gaps(term: str, normaliser: Normaliser) -> frozenset[int]:
+    """The places in the normalised term where blanks or signs stand in the term as written."""
+    normal = normaliser.normalise(term)
+    if WORDY.search(normal) is None:
+        return frozenset()
+    starts = normaliser.starts(term, normal)
+    if len(set(starts)) == len(starts):
+        return frozenset()  # nothing in it vanishes
+    gaps = Gaps(term, normal, starts)
+    return frozenset(
+        place
+        for place in range(1, len(normal))
+        if gaps.at[place] and kind(normal[place]) and kind(normal[place]) == kind(normal[place - 1])
+    )
+
+
+class Behind:
+    """Remembers just enough of what has gone to know what stands before the rest."""
+
+    __slots__ = ("_before", "_normaliser", "text")
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        self._normaliser = normaliser
+        self._before: Before = NOTHING
+        self.text = ""
+        """The last piece that went with a character that is seen."""
+
+    def skip(self, text: str) -> None:
+        """A piece went in which no character is seen."""
+        self._before, self.text = self.before(text), ""
+
+    def before(self, more: str = "") -> Before:
+        gap = JOINED
+        for char in reversed(self.text + more):
+            piece = self._normaliser.normalise(char)
+            if piece:
+                return kind(piece[-1]), gap
+            gap = max(gap, gap_of(char))
+        return self._before[0], max(self._before[1], gap)
