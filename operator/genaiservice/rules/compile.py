@@ -44,7 +44,7 @@ class CompiledRequirement:
 
     Where `whole` holds, of all steps only those with a named check can still fail: `named`, of
     which `asked` are those that compare nothing with what was gathered. `limits`: the names of the
-    limits that the steps use.
+    limits that the steps use. `always`: the severity where nothing can change it but the date.
     """
 
     requirement: Requirement
@@ -55,6 +55,7 @@ class CompiledRequirement:
     asked: tuple[CompiledStep, ...]
     whole: Filter
     limits: frozenset[str]
+    always: Severity | None
 
 
 class SchemaCompiler:
@@ -110,8 +111,14 @@ def compile_requirement(requirement: Requirement, compiled: SchemaCompiler) -> C
         named=named,
         asked=tuple(step for step in named if not step.step.verify),
         whole=compiled(whole_schema(requirement.requires)),
+        always=_always(requirement),
         limits=frozenset(name for step in requirement.steps for name in limits_named(step)),
     )
+
+
+def _always(requirement: Requirement) -> Severity | None:
+    (first, *_) = requirement.severity
+    return first.level if first.when is None and first.phase is None else None
 
 
 def limits_named(step: Step) -> list[str]:

@@ -54,16 +54,23 @@ def judge(catalogue: Catalogue, declaration: Json, facts: Json, today: date) -> 
     findings: list[Finding] = []
     flips: list[date] = []
     suspension: Suspension | None = None
-    reading = _Reading(declaration, gathered=any(lookup(facts, part) for part in GATHERED))
+    reading = _Reading(
+        declaration,
+        gathered=any(lookup(facts, part) for part in GATHERED),
+        whole=catalogue.whole(declaration),
+    )
     exposure = exposed(declaration, facts, today)
     for requirement in catalogue.requirements:
-        used = tuple(one for one in overrides if one.name in requirement.limits)
+        clear = _clear(requirement, reading, subject.today, overrides)
+        if clear is not None:
+            findings.append(clear)
+            continue
         inquiry = _Inquiry(
             requirement=requirement,
             subject=subject,
             reading=reading,
             exposure=exposure,
-            overrides=used,
+            overrides=overrides and _used(overrides, requirement),
         )
         findings.append(inquiry.finding())
         flips += inquiry.flips
@@ -76,6 +83,12 @@ def judge(catalogue: Catalogue, declaration: Json, facts: Json, today: date) -> 
         digest=catalogue.digest,
         overrides=overrides,
     )
+
+
+def _used(
+    overrides: tuple[Override, ...], requirement: CompiledRequirement
+) -> tuple[Override, ...]:
+    return tuple(one for one in overrides if one.name in requirement.limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +126,12 @@ class _Reading:
     of the declaration outlive the verdict, so that their identity is a safe key.
     """
 
-    __slots__ = ("_conditions", "_places", "declaration", "gathered")
+    __slots__ = ("_conditions", "_places", "declaration", "gathered", "whole")
 
-    def __init__(self, declaration: Any, *, gathered: bool) -> None:
+    def __init__(self, declaration: Any, *, gathered: bool, whole: bool) -> None:
         self.declaration = declaration
         self.gathered = gathered
+        self.whole = whole
         self._conditions: dict[tuple[Filter, int], bool] = {}
         self._places: dict[tuple[str, Filter | None], list[Place]] = {}
 
@@ -138,6 +152,25 @@ class _Reading:
         if known is None:
             known = self._conditions[key] = condition(part)
         return known
+
+
+def _clear(
+    requirement: CompiledRequirement,
+    reading: _Reading,
+    today: date,
+    overrides: tuple[Override, ...],
+) -> Finding | None:
+    """The finding where no date, phase, fact or limit can matter, as in most requirements."""
+    severity = requirement.always
+    if severity is None or overrides or today < requirement.requirement.effective_from:
+        return None
+    if not reading.meets(requirement.applies):
+        result = Result.NOT_APPLICABLE
+    elif reading.whole and not (requirement.named if reading.gathered else requirement.asked):
+        result = Result.PASS
+    else:
+        return None
+    return _nothing_to_mend(requirement, result, severity, Level.FORMAT_CHECKED, None, ())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -173,7 +206,7 @@ class _Inquiry:
 
     def _steps(self) -> tuple[CompiledStep, ...]:
         """The steps that may still fail."""
-        if not self.requirement.whole(self.subject.declaration):
+        if not (self.reading.whole or self.requirement.whole(self.subject.declaration)):
             return self.requirement.steps
         return self.requirement.named if self.reading.gathered else self.requirement.asked
 

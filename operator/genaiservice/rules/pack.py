@@ -20,8 +20,10 @@ import yaml
 from genaiservice.api.jsontree import Json
 from genaiservice.rules.compile import CompiledRequirement, SchemaCompiler, compile_requirement
 from genaiservice.rules.limits import Limits, limits_of, values_of
+from genaiservice.rules.paths import Filter
 from genaiservice.rules.requirement import requirement_of
 from genaiservice.rules.vocabulary import VOCABULARY
+from genaiservice.rules.whole import all_of
 from genaiservice.rules.wording import PLACEHOLDERS
 
 VERSION: Final = "2026.11.1"
@@ -64,6 +66,8 @@ class Catalogue:
     complete: Json
     definitions: Json
     limits: Limits
+    whole: Filter
+    """Whether every requirement's `whole` holds where the requirement applies."""
     values: Mapping[str, float]
     """The number of each limit as the rule pack has it."""
 
@@ -111,6 +115,7 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
         definitions=trees["_definitions.yaml"],
         limits=limits,
         values=values_of(limits, ()),
+        whole=compiler(all_of(compiled.requirement for compiled in requirements)),
     )
 
 

@@ -53,7 +53,7 @@ def each_at_least(arguments: Json, _: CompileSchema) -> Check:
         bound = limit(least, subject)
         for key in keys:
             count: Any = value.get(key)
-            if is_number(count) and count >= bound:
+            if (type(count) is int or is_number(count)) and count >= bound:
                 continue
             if is_void(count):
                 fault = Reason.DECLARATION_MISSING

@@ -35,7 +35,8 @@ def judged(tree: Any, today: date = CASE_DAY, facts: Any = FACTS) -> Verdict:
 
 
 def only(compiled: CompiledRequirement) -> Catalogue:
-    return replace(CATALOGUE, requirements=(compiled,))
+    """A catalogue of one requirement, which judges it step by step or as a whole by itself."""
+    return replace(CATALOGUE, requirements=(compiled,), whole=lambda _: False)
 
 
 def case_finding(compiled: CompiledRequirement, case: Case) -> tuple[Verdict, Finding]:
