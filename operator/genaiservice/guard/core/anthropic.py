@@ -82,7 +82,7 @@ def message(words: str, identity: str, model: str) -> dict[str, Any]:
 
 
 def details(words: str) -> dict[str, Any]:
-    return {"type": "refusal", "category": None, "explanation": words}
+    return {"type": "refusal", "category": None, "explanation": words.strip()}
 
 
 def refusal(request: Request, words: str, identity: str, created: int) -> bytes:
