@@ -65,7 +65,7 @@ chart: programs ## Check the Helm chart and pack it into dist/
 	$$($(PY) -m hack.build)/helm lint charts/genaiservice-operator
 	$$($(PY) -m hack.build)/helm package charts/genaiservice-operator --destination dist
 
-bench: programs ## Every number of benchmarks/, raw results kept
+bench: programs decoders ## Every number of benchmarks/, raw results kept
 	$(PY) -m hack.packages nginx
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
 

@@ -55,7 +55,7 @@ def plate(
 
 def verify(picture: "Image", label: Plate, percent: float) -> None:
     """Checks a decoded picture: the plate is there, and its ink is as high as the law asks."""
-    seen = _two_tones(picture.convert("RGB").convert("L").crop(label.box))
+    seen = _two_tones(picture.crop(label.box).convert("RGB").convert("L"))
     meant = _two_tones(label.image)
     pairs = zip(seen.tobytes(), meant.tobytes(), strict=True)
     agreed = sum(a == b for a, b in pairs) / (meant.width * meant.height)
