@@ -137,8 +137,13 @@ def parse(tree: Any) -> GuardConfig:
 
 
 def render(config: GuardConfig) -> dict[str, Any]:
-    """The JSON of `config`, every field written out; `parse(render(c)) == c`."""
+    """The JSON of `config`, every field written out; `parse(render(c)) == c`.
+
+    But for `users` where there are none: a guard of before that field can then still restart.
+    """
     rendered: dict[str, Any] = _render(config)
+    if config.users is None:
+        del rendered["users"]
     return rendered
 
 
