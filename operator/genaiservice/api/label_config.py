@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from genaiservice.api import provider_code
 from genaiservice.api.fields import Fields
+from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import Problem, ProblemError, Text
 
 LEAST_HEIGHT: Final = 5.0
@@ -56,8 +57,8 @@ class Foreign(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLabel:
-    text: str = DEFAULT_TEXT
-    min_height_percent: float = LEAST_HEIGHT
+    label_text: str = DEFAULT_TEXT
+    min_height_percent_of_short_side: float = LEAST_HEIGHT
     position: Position = Position.BOTTOM_RIGHT
 
 
@@ -72,9 +73,9 @@ class AudioLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoLabel:
-    text: str = DEFAULT_TEXT
+    label_text: str = DEFAULT_TEXT
     min_seconds: float = LEAST_SECONDS
-    min_height_percent: float = LEAST_HEIGHT
+    min_height_percent_of_short_side: float = LEAST_HEIGHT
     position: Position = Position.TOP_LEFT
 
 
@@ -127,6 +128,28 @@ def read(root: Fields) -> MediaLabels:
     return labels
 
 
+def of_declaration(compliance: Json, speech_file: str = "") -> dict[str, Any]:
+    """The JSON of this part for `spec.compliance` of a GenAIService that the rules allowed.
+
+    What is not declared is left out, so that the defaults of the standard hold.
+    """
+    asked = {
+        "image": ("labelText", "minHeightPercentOfShortSide", "position"),
+        "audio": ("mode", "positions"),
+        "video": ("labelText", "minSeconds", "minHeightPercentOfShortSide"),
+    }
+    media: dict[str, Any] = {}
+    for part, keys in asked.items():
+        declared = lookup(compliance, "labelling", part, default=None) or {}
+        if chosen := {key: declared[key] for key in keys if declared.get(key)}:
+            media[part] = chosen
+    if speech_file:
+        media.setdefault("audio", {})["speechFile"] = speech_file
+    if code := lookup(compliance, "provider", "aigcProviderCode", default=""):
+        media["producerCode"] = code
+    return media
+
+
 def has_both_elements(text: str) -> bool:
     """GB 45438 5.1-5.4: artificial intelligence, and generated or synthesised."""
     return ("人工智能" in text or "AI" in text) and ("生成" in text or "合成" in text)
@@ -164,8 +187,8 @@ def _label_text(read_: Fields, key: str, default: str) -> str:
 
 def _image(read_: Fields) -> ImageLabel:
     label = ImageLabel(
-        text=_label_text(read_, "labelText", DEFAULT_TEXT),
-        min_height_percent=read_.number(
+        label_text=_label_text(read_, "labelText", DEFAULT_TEXT),
+        min_height_percent_of_short_side=read_.number(
             "minHeightPercentOfShortSide", LEAST_HEIGHT, least=LEAST_HEIGHT, most=50
         ),
         position=read_.choice("position", Position.BOTTOM_RIGHT),
@@ -203,9 +226,9 @@ def _audio(read_: Fields) -> AudioLabel:
 
 def _video(read_: Fields) -> VideoLabel:
     label = VideoLabel(
-        text=_label_text(read_, "labelText", DEFAULT_TEXT),
+        label_text=_label_text(read_, "labelText", DEFAULT_TEXT),
         min_seconds=read_.number("minSeconds", LEAST_SECONDS, least=LEAST_SECONDS, most=86400),
-        min_height_percent=read_.number(
+        min_height_percent_of_short_side=read_.number(
             "minHeightPercentOfShortSide", LEAST_HEIGHT, least=LEAST_HEIGHT, most=50
         ),
         position=read_.choice("position", Position.TOP_LEFT),

@@ -31,12 +31,12 @@ def draw(
     data: bytes, carrier: Carrier, label: ImageLabel, font: str, limits: MediaLimits
 ) -> tuple[bytes, str]:
     """`data` with the label on every frame, and where it stands."""
-    path = fonts.find(font, label.text)
-    percent = label.min_height_percent
+    path = fonts.find(font, label.label_text)
+    percent = label.min_height_percent_of_short_side
     with _opened(data, carrier, limits) as picture:
         frames = [_plain(frame) for frame in _frames(picture)]
         options = _options(picture, carrier, data)  # last: it takes the orientation away
-    plate = drawing.plate(label.text, frames[0].size, percent, label.position, path)
+    plate = drawing.plate(label.label_text, frames[0].size, percent, label.position, path)
     for frame in frames:
         frame.paste(plate.image.convert(frame.mode), plate.at)
     out = BytesIO()

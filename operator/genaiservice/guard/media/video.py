@@ -56,11 +56,11 @@ def label(
     path = bench.put("in", data)
     shape = _shape(bench.probe(path, carrier))
     plate = drawing.plate(
-        look.text,
+        look.label_text,
         shape.size,
-        look.min_height_percent,
+        look.min_height_percent_of_short_side,
         look.position,
-        fonts.find(font, look.text),
+        fonts.find(font, look.label_text),
     )
     picture = BytesIO()
     plate.image.save(picture, "PNG")
@@ -153,7 +153,7 @@ def _verify(bench: Workbench, carrier: Carrier, plate: drawing.Plate, look: Vide
                 Reason.NOT_DRAWN, f"no picture at {at:.2f} s", f"{at:.2f} 秒处无画面"
             )
         with Image.open(BytesIO(shot), formats=("PNG",)) as picture:
-            drawing.verify(picture, plate, look.min_height_percent)
+            drawing.verify(picture, plate, look.min_height_percent_of_short_side)
 
 
 def _number(value: Any) -> float:

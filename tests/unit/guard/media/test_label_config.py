@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What may be configured: never less than the Measures and the standard ask for."""
 
+import json
+from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +13,8 @@ from genaiservice.api import label_config
 from genaiservice.api.label_config import CueMode, Foreign, MediaLabels, Moment, Position
 from genaiservice.api.problem import Lang, ProblemError
 from tests.unit.guard.media.samples import OURS
+
+ROOT = Path(__file__).parents[4]
 
 
 def test_nothing_written_is_a_plan_that_lets_no_file_out() -> None:
@@ -61,3 +67,47 @@ def test_a_setting_below_the_standard_is_refused(tree: Any, where: str, says: st
     assert problem.where.startswith(where)
     assert says in problem.render(Lang.EN)
     assert problem.render(Lang.ZH) != problem.render(Lang.EN)
+
+
+def camel(value: Any) -> Any:
+    """As the guard's configuration is rendered: field names become keys."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key(field.name): camel(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [camel(entry) for entry in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def key(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def test_rendered_labels_are_parsed_to_the_same() -> None:
+    labels = label_config.parse({"producerCode": OURS, "audio": {"positions": ["End"]}})
+    assert label_config.parse(json.loads(json.dumps(camel(labels)))) == labels
+
+
+def test_the_settings_of_the_guide_are_the_defaults() -> None:
+    for language in ("en", "zh"):
+        page = (ROOT / "docs" / language / "guide" / "labels.md").read_text("utf-8")
+        written = json.loads(page.split("```json\n")[1].split("```")[0])
+        assert label_config.parse(written) == replace(MediaLabels(), producer_code=OURS)
+        assert label_config.parse(camel(MediaLabels())) == MediaLabels()
+
+
+def test_a_declaration_gives_the_labels_that_the_rules_allowed() -> None:
+    declared = {
+        "provider": {"aigcProviderCode": OURS, "name": "x"},
+        "labelling": {
+            "image": {"labelText": "AI合成", "position": "TopLeft"},
+            "audio": {"mode": "Speech", "positions": ["End"]},
+            "video": {"minSeconds": 4, "startFrame": True},
+        },
+    }
+    labels = label_config.parse(label_config.of_declaration(declared, "label.wav"))
+    assert labels.producer_code == OURS
+    assert (labels.image.label_text, labels.image.position) == ("AI合成", Position.TOP_LEFT)
+    assert (labels.audio.mode, labels.audio.speech_file) == (CueMode.SPEECH, "label.wav")
+    assert labels.video.min_seconds == 4
+    assert label_config.parse(label_config.of_declaration({})) == MediaLabels()
