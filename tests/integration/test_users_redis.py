@@ -75,6 +75,31 @@ async def test_many_requests_of_one_user_at_once_each_count(
     assert await store.update("busy", AT, add(0)) == 8
 
 
+async def test_a_flood_of_one_user_is_no_outage_for_the_others(
+    server: RedisServer, made: Callable[..., RedisStore]
+) -> None:
+    local = MemoryStore(LADDER, 100)
+    store = WatchedStore(made(server, connections=4), local, WhenDown.CLOSED, monotonic)
+    counted, refused = 0, list[Down]()
+
+    async def flood() -> None:
+        nonlocal counted
+        try:
+            await store.update("flood", AT, add(1))
+            counted += 1
+        except StoreDownError as error:
+            refused.append(error.reason)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3000):
+            tasks.create_task(flood())
+        assert await store.update("other", AT, add(1)) == 1
+    assert store.down is Down.UP
+    assert len(refused) + counted == 3000
+    assert set(refused) == {Down.CONTENDED}
+    assert await store.update("flood", AT, add(0)) == counted
+
+
 async def test_records_expire_and_sanctions_for_good_do_not(
     server: RedisServer, made: Callable[..., RedisStore]
 ) -> None:

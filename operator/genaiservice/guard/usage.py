@@ -9,7 +9,8 @@ records, connections, time. A store that does not answer is never taken for an e
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -121,6 +122,7 @@ class RedisStore:
         self._prefix = config.prefix
         self._ladder = ladder
         self._seconds = config.timeout_seconds
+        self._slots = asyncio.Semaphore(config.connections)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         more: dict[str, Any] = {"ssl_ca_certs": ca_file} if ca_file else {}
         pool = BlockingConnectionPool.from_url(
@@ -140,13 +142,30 @@ class RedisStore:
         self._compare_and_set = self._client.register_script(COMPARE_AND_SET)
 
     async def update(self, user: str, at: int, step: Change[T]) -> T:
+        # In turn within this process: only other replicas can then be faster, and a flood of one
+        # user waits for itself, without a connection and without looking like an outage.
+        turn = self._turns.setdefault(user, asyncio.Lock())
+        async with self._waited(turn), self._waited(self._slots):
+            return await self._in_time(user, at, step)
+
+    @asynccontextmanager
+    async def _waited(self, turn: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await turn.acquire()
+        except TimeoutError as error:
+            raise StoreDownError(Down.CONTENDED) from error
+        try:
+            yield
+        finally:
+            turn.release()
+
+    async def _in_time(self, user: str, at: int, step: Change[T]) -> T:
         from redis import exceptions
 
         try:
             async with asyncio.timeout(self._seconds):
-                # In turn within this process; only other replicas can then be faster.
-                async with self._turns.setdefault(user, asyncio.Lock()):
-                    return await self._updated(self._prefix + user, at, step)
+                return await self._updated(self._prefix + user, at, step)
         except (TimeoutError, exceptions.TimeoutError) as error:
             raise StoreDownError(Down.TIMEOUT) from error
         except (exceptions.ConnectionError, OSError) as error:

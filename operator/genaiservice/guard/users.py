@@ -143,7 +143,9 @@ class UserGate:
             return await self._store.update(user, use.seconds(now), step)
         except StoreDownError as error:
             self._hooks.store_failed(error.reason.value)
-            return Admission(user=user, error=denial("user_state_unavailable"))
+            busy = error.reason is Down.CONTENDED
+            code = "user_busy" if busy else "user_state_unavailable"
+            return Admission(user=user, error=denial(code))
 
     async def _read(self, fields: Iterable[Field], now: datetime, peer: str) -> Reading | None:
         try:

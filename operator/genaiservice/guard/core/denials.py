@@ -121,6 +121,12 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
         _MISUSE,
         ("wait until {until} with the next request", "请于 {until} 后再发送下一请求"),
     ),
+    "user_busy": _entry(
+        429,
+        ("too many requests wait for the record of this user", "等待核对该用户记录的请求过多"),
+        ("each request is counted, one after the other", "每个请求须依次计入"),
+        ("send fewer requests at once", "请减少同时发送的请求"),
+    ),
     "account_suspended": _entry(
         403,
         ("this account is suspended until {until}", "该账号已暂停使用，至 {until}"),
@@ -136,7 +142,7 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
 def denial(code: str, *, until: int | None = None, now: int | None = None) -> Denial:
     status, problem = DENIALS[code]
     if until is None:
-        retry = 5 if status == 503 else None
+        retry = {503: 5, 429: 1}.get(status)
         return Denial(status=status, code=code, problem=problem, retry_after=retry)
     ends = datetime.fromtimestamp(until, UTC)
     shown = ends.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S (Asia/Shanghai)")
