@@ -106,7 +106,9 @@ def _honest(entry: Any) -> bool:
     """Whether an entry has the known fields only, and bytes that are the token's."""
     if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
         return False
-    if not entry.keys() <= {"token", "logprob", "bytes", "top_logprobs"}:
+    if not entry.keys() <= {"token", "logprob", "bytes", "top_logprobs", "id"}:
+        return False
+    if not isinstance(entry.get("id"), int | None):  # the token's number, as some engines tell it
         return False
     if not isinstance(entry.get("logprob"), int | float | None):
         return False

@@ -63,6 +63,7 @@ class ResponsesStream(Live):
         """What was shown of the texts of items that are not complete."""
         self._deltas: dict[Path, dict[str, Any]] = {}
         """The last delta of each open text, for the one that brings its rest."""
+        self._places: dict[str, int] = {}
         self._number = 0
         self._kept = 0
 
@@ -105,10 +106,16 @@ class ResponsesStream(Live):
         else:
             self._out.append(render(event.data or b""))
 
+    def _output(self, tree: dict[str, Any]) -> int:
+        """The place of the item that an event speaks of; some servers name it by its id only."""
+        if "output_index" in tree:
+            return check_index(tree["output_index"])
+        return check_index(self._places.setdefault(str(tree.get("item_id")), len(self._places)))
+
     # Texts in pieces.
 
     def _path(self, tree: dict[str, Any], base: str) -> Path:
-        output = check_index(tree.get("output_index", 0))
+        output = self._output(tree)
         listed, key = _TEXTS[base]
         if not listed:
             return ("output", output, key)
@@ -191,7 +198,7 @@ class ResponsesStream(Live):
         self._put(event, tree, changed=changed)
 
     def _part(self, event: Event, tree: dict[str, Any], listed: str) -> None:
-        output = check_index(tree.get("output_index", 0))
+        output = self._output(tree)
         at = check_index(tree.get("summary_index" if listed == "summary" else "content_index", 0))
         path: Path = ("output", output, listed, at)
         if str(tree["type"]).endswith("done"):
@@ -205,9 +212,10 @@ class ResponsesStream(Live):
         self._put(event, tree, changed=changed)
 
     def _item(self, event: Event, tree: dict[str, Any]) -> None:
-        output, item = check_index(tree.get("output_index", 0)), tree.pop("item", None)
+        item = tree.pop("item", None)
         if not isinstance(item, dict):
             raise BadAnswerError
+        output = self._output({**tree, "item_id": item.get("id")})
         responses.refuse_pictures([item])
         done = tree["type"] == "response.output_item.done"
         if done:
