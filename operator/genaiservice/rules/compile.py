@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,16 +64,30 @@ class SchemaCompiler:
 
     def __init__(self, definitions: Json) -> None:
         self._definitions = definitions
+        self._named = {name: _names_in(json.dumps(one)) for name, one in definitions.items()}
         self._known: dict[str, Filter] = {}
 
     def __call__(self, schema: Schema) -> Filter:
         key = json.dumps(schema, sort_keys=True)
         if key not in self._known:
-            self._known[key] = compile_schema(schema, self._definitions)
+            self._known[key] = compile_schema(schema, self._reachable(_names_in(key)))
         return self._known[key]
+
+    def _reachable(self, named: frozenset[str]) -> Json:
+        """The definitions that a schema leads to: taking in all of them costs most of a start."""
+        found: set[str] = set()
+        ahead = set(named)
+        while ahead:
+            found |= ahead
+            ahead = {other for name in ahead for other in self._named.get(name, ())} - found
+        return {name: one for name, one in self._definitions.items() if name in found}
 
     def maybe(self, schema: Schema | None) -> Filter | None:
         return None if schema is None else self(schema)
+
+
+def _names_in(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"#/\$defs/([^\"/]+)", text))
 
 
 def compile_schema(schema: Schema, definitions: Json) -> Filter:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from genaiservice.cli.many import FEW
 from tests.unit.cli.run import DAY, ROOT, complete, genaictl, stable
 
 REFUSED = "examples/minimal-refused/genaiservice.yaml"
@@ -152,6 +153,24 @@ def test_the_same_service_in_two_files_is_only_noted(tmp_path: Path) -> None:
     written(tmp_path, text, "base.yaml")
     written(tmp_path, text, "overlay.yaml")
     assert genaictl("check", str(tmp_path), "--as-of", DAY).code == 0
+
+
+def test_many_files_are_judged_side_by_side_with_the_same_result_and_order(
+    tmp_path: Path,
+) -> None:
+    for number in range(FEW + 40):
+        text = "kind: GenAIService\n[" if number % 25 == 7 else complete()
+        written(
+            tmp_path, text.replace("name: chat\n", f"name: c{number:03}\n"), f"{number:03}.yaml"
+        )
+    together = checked(str(tmp_path))
+    alone = [checked(str(path)) for path in sorted(tmp_path.iterdir())[::13]]
+    names = [row["name"] for row in together["services"]]
+    assert names == sorted(names)
+    assert len(names) + len(together["unreadable"]) == FEW + 40
+    for one in alone:
+        assert all(row in together["services"] for row in one["services"])
+        assert all(problem in together["unreadable"] for problem in one["unreadable"])
 
 
 def test_control_characters_of_a_value_do_not_reach_the_terminal(tmp_path: Path) -> None:

@@ -77,16 +77,17 @@ def exit_code(rows: Iterable["Checked"], problems: Iterable[Problem]) -> int:
 
 def judged(files: list[Path], today: date) -> Iterator["Checked | Problem"]:
     """Every GenAIService in the files as checked, and every problem on the way, in order."""
-    from genaiservice.cli.checking import Checked, check, repeated
-    from genaiservice.cli.manifests import read
+    from genaiservice.cli import many
+    from genaiservice.cli.checking import Checked, repeated
+    from genaiservice.cli.sources import sources
 
     # Problems pass by `repeated`, which looks at services only; both keep their order.
     def rows() -> Iterator[Checked]:
-        for one in read(files):
+        for one in many.judged(sources(files), today):
             if isinstance(one, Problem):
                 waiting.append(one)
             else:
-                yield check(one, today)
+                yield one
 
     waiting: list[Problem] = []
     for row in repeated(rows()):
