@@ -22,7 +22,7 @@ from jwt.algorithms import ECAlgorithm
 from genaiservice.api.users_config import Token
 from genaiservice.guard.core.presence import SHANGHAI
 from genaiservice.guard.keys import MOST_BYTES, FetchError, fetcher
-from tests.guard_process import TERM, Guard, chat, policy
+from tests.guard_process import TERM, Guard, Raw, chat, policy
 from tests.redis_server import RedisServer
 from tests.upstream import Call, Gate, Upstream, streaming
 from tests.wait import eventually
@@ -169,6 +169,16 @@ def test_the_list_of_models_needs_no_user(folder: Path, upstream: Upstream) -> N
         urllib.request.urlopen(f"{guard.url}/models", timeout=10) as answer,  # noqa: S310 - same
     ):
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/messages", "/v1/anything"])
+def test_no_other_path_leads_past_the_gate(folder: Path, upstream: Upstream, path: str) -> None:
+    with guarded(folder, upstream) as guard:
+        before = len(upstream.calls)
+        with Raw(guard) as raw:
+            raw.post(path, chat())
+            assert b" 401 " in raw.until(b"user_unknown")
+        assert len(upstream.calls) == before
 
 
 def test_minors_are_not_served_at_night_and_adults_are(folder: Path, upstream: Upstream) -> None:

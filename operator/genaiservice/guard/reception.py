@@ -28,7 +28,8 @@ from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import Settings
 from genaiservice.guard.users import Hooks, UserGate, gate_of
 
-OPEN_ROUTES: Final = frozenset({Route.MODELS, Route.UNKNOWN})
+OPEN_ROUTES: Final = frozenset({Route.MODELS})
+"""All others ask, known or not: a path that is served tomorrow must not slip past the gate."""
 ENDS_HEADER: Final = b"Genai-Use-Ends"
 ANYBODY: Final = Admission()
 
