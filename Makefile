@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup programs decoders test test-unit test-integration demo up down status verify generate chart bench clean
+.PHONY: help setup programs decoders test test-unit test-integration demo up down status verify pins generate chart bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ $(STAMP): constraints.txt pyproject.toml
 	$(PYTHON) -m hack.python
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 programs: setup ## Control plane, Helm and collector: built once for this machine
@@ -55,6 +55,10 @@ verify: setup ## Format, lint, types, import arrows, generated files
 	$(VENV)/bin/lint-imports
 	$(PY) -m hack.generate --check
 	$(PY) -m hack.chart --check
+
+pins: setup ## Choose versions anew within pyproject.toml and record their hashes
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --extra media --upgrade \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file constraints.txt
 
 generate: setup ## Write the generated files anew
 	$(PY) -m hack.generate
