@@ -12,6 +12,7 @@ from functools import cache
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -289,9 +290,12 @@ def test_work_beyond_its_time_is_stopped_and_its_files_are_removed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    long = ("-f", "lavfi", "-i", "testsrc=size=1280x720:rate=25:duration=20")
+    long = ("-f", "lavfi", "-i", "testsrc=size=1280x720:rate=25:duration=40")
     data = made("long.mp4", *long, *H264)
+    start = monotonic()
     assert refused(data, "video/mp4", plan(limits={"workSeconds": 1})) is Reason.TOO_SLOW
+    # Encoding it would take many times as long: it was ended, not waited for.
+    assert monotonic() - start < 4
     assert refused(data, "video/mp4", plan(limits={"mediaSeconds": 5})) is Reason.TOO_LARGE
     assert refused(data, "video/mp4", plan(limits={"pixels": 4096})) is Reason.TOO_LARGE
     assert list(tmp_path.iterdir()) == []
