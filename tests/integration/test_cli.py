@@ -73,7 +73,7 @@ def test_status_says_why_a_service_waits_and_who_has_to_act(world: World) -> Non
     assert (english.returncode, chinese.returncode) == (1, 1)
     assert "rollout refused" in english.stdout
     assert "compliance (" in english.stdout
-    assert "└─ ✗ IM-" in english.stdout
+    assert "├─ ✗ IM-" in english.stdout
     assert "ModerationPolicyReady" in english.stdout
     assert "不予上线" in chinese.stdout
     assert "责任" in chinese.stdout or "合规" in chinese.stdout
