@@ -201,7 +201,7 @@ def test_an_answer_that_breaks_off_ends_with_an_error_and_leaks_nothing(
     for case in range(CASES):
         draw = drawn(seed, case)
         alphabet = draw.choice(ALPHABETS)
-        rules, oracle = a_policy(draw, alphabet, allow=False)
+        rules, oracle = a_policy(draw, alphabet)
         script = a_script(draw, dialect, partial(a_speech, draw, oracle, alphabet))
         data = b"".join(dialect.stream(script))
         cut_at = draw.randint(0, len(data) - 1)
@@ -211,6 +211,15 @@ def test_an_answer_that_breaks_off_ends_with_an_error_and_leaks_nothing(
         if read.error is None:
             assert read.end in (dialect.blocked, dialect.fine)
             assert got.closed == (read.end == dialect.blocked)
-        for at, (kind, _) in enumerate(script):
-            shown = rules.normaliser.normalise(_shown(dialect, read, at, kind))
-            assert not any(term in shown for term in oracle.blocks | oracle.masks), case
+        blocked = read.error is None and read.end == dialect.blocked
+        for at, (kind, parts) in enumerate(script):
+            shown = _shown(dialect, read, at, kind)
+            if blocked:  # the refusal stands behind, or in the place of a later text
+                shown = shown.removesuffix(REFUSAL["zh"]).removesuffix("\n\n")
+            assert shown in _lawful(oracle, "".join(parts)), case
+
+
+def _lawful(oracle: Oracle, text: str) -> set[str]:
+    """What may have been shown of a text of which only a beginning came."""
+    cut_off = {oracle.moments(text[:size])[-1].out for size in range(len(text) + 1)}
+    return cut_off | {moment.out for moment in oracle.moments(text)}
