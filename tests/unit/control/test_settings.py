@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from genaiservice.api.problem import Lang, ProblemError
+from genaiservice.control.core.addresses import AddressRules
 from genaiservice.control.settings import from_env
 
 ENOUGH = {"GENAI_GUARD_IMAGE": "example.test/guard:1", "GENAI_OPERATOR_NAMESPACE": "genai-system"}
@@ -57,6 +58,11 @@ def test_every_fault_is_told_at_once_and_by_name() -> None:
         ("GENAI_LOG_LEVEL", "loud"),
         ("GENAI_LOG_FORMAT", "xml"),
         ("GENAI_GUARD_PULL_POLICY", "Sometimes"),
+        ("GENAI_PAGE_CHECKS", "on"),
+        ("GENAI_PAGE_INTERVAL_SECONDS", "60"),
+        ("GENAI_PAGE_PROXY", "proxy:3128"),
+        ("GENAI_PAGE_ALLOWED_NETWORKS", "10.0.0.0/33"),
+        ("GENAI_PAGE_DENIED_NETWORKS", "10.0.0.1/8"),
     ],
 )
 def test_a_value_that_is_not_understood_is_refused_and_not_repeated(name: str, value: str) -> None:
@@ -64,3 +70,20 @@ def test_a_value_that_is_not_understood_is_refused_and_not_repeated(name: str, v
         from_env({**ENOUGH, name: value})
     assert [problem.where for problem in caught.value.problems] == [name]
     assert repr(value) not in str(caught.value)
+
+
+def test_pages_are_not_looked_at_unless_somebody_wants_it() -> None:
+    settings = from_env(ENOUGH)
+    assert not settings.page_checks
+    assert settings.page_addresses == AddressRules()
+
+
+def test_networks_are_separated_by_commas() -> None:
+    networks = {
+        "GENAI_PAGE_ALLOWED_NETWORKS": "10.8.0.0/16, fd00::/8",
+        "GENAI_PAGE_DENIED_NETWORKS": "",
+    }
+    rules = from_env({**ENOUGH, **networks}).page_addresses
+    assert rules.permits("10.8.1.1")
+    assert rules.permits("fd00::1")
+    assert not rules.permits("10.9.1.1")

@@ -31,6 +31,7 @@ _CHINESE: Final = frozenset({"gbk", "gb2312", "cp936", "hz", "gb18030", "euc_cn"
 """All read as GB 18030, which holds the others; pages often say the smaller one."""
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "utf-16-le", "utf-16-be", "big5", "iso8859-1",
                                "ascii", "cp1252"})  # fmt: skip
+_EASTERN: Final = re.compile("[\u2e80-\uffdc]")
 _LINK: Final = re.compile(r"(?:href|src|action|content)\s{0,8}=\s{0,8}", re.IGNORECASE)
 _SILENT: Final = {
     name: re.compile(rf"</{name}", re.IGNORECASE | re.ASCII)
@@ -55,20 +56,24 @@ def found(
 
 
 def decoded(body: bytes, charset: str) -> str:
-    """The text of a body: by its mark, by what header or page say, else UTF-8 or GB 18030."""
+    """The text of a body: by its mark, by its bytes where they can only be UTF-8, by what header
+    or page say, else UTF-8 or GB 18030."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
+    plainly = _strictly(body, "utf-8")
+    # Sites move to UTF-8 and go on saying GBK. Bytes of GBK hardly ever make Chinese in UTF-8.
+    if plainly is not None and _EASTERN.search(plainly):
+        return plainly
     said = _CHARSET.search(body[:_HEAD_BYTES])
     for name in (charset, said[1].decode("ascii") if said else ""):
         encoding = _encoding(name)
         if encoding and (text := _strictly(body, encoding)) is not None:
             return text
-    # What was said is missing or wrong: the two that Chinese pages are written in.
-    for encoding in ("utf-8", "gb18030"):
-        if (text := _strictly(body, encoding)) is not None:
-            return text
-    return body.decode("utf-8", "replace")
+    if plainly is not None:
+        return plainly
+    guessed = _strictly(body, "gb18030")
+    return body.decode("utf-8", "replace") if guessed is None else guessed
 
 
 def _encoding(name: str) -> str:

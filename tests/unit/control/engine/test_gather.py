@@ -90,3 +90,51 @@ def test_contents_are_bounded_by_size_and_the_last_one_stays() -> None:
     contents.put(key("ConfigMap", "d"), tree("ConfigMap", "d", binaryData={"t": "x" * 100}))
     assert contents.get(key("ConfigMap", "d"), 0) is not None
     assert contents.get(key("ConfigMap", "c"), 0) is None
+
+
+def lead(kind: str, name: str, to: str, namespace: str = "shop") -> dict[str, Any]:
+    metadata = {"namespace": namespace}
+    if kind == "HTTPRoute":
+        rule: dict[str, Any] = {"backendRefs": [{"name": to, "namespace": "shop"}]}
+    else:
+        rule = {"http": {"paths": [{"backend": {"service": {"name": to}}}]}}
+    return tree(kind, name, metadata=metadata, spec={"rules": [rule]})
+
+
+def budget(name: str, **labels: str) -> dict[str, Any]:
+    return tree("PodDisruptionBudget", name, spec={"selector": {"matchLabels": labels}})
+
+
+async def test_routes_and_budgets_of_others_are_seen_when_they_are_about_the_pods() -> None:
+    room = Room(
+        service("chat"),
+        pod("p1", app="x"),
+        selecting("door", app="x"),
+        selecting("wall", app="y"),
+        lead("Ingress", "mine", "door"),
+        lead("Ingress", "later", "chat"),
+        lead("Ingress", "other", "wall"),
+        lead("HTTPRoute", "edge", "door", namespace="gateways"),
+        budget("covers", app="x"),
+        budget("elsewhere", app="y"),
+    )
+    observed = await gather(room, Peer()).look(chat(), None)
+    assert observed is not None
+    assert sorted(names_of(observed.routes)) == ["edge", "later", "mine"]
+    assert names_of(observed.budgets) == ["covers"]
+    assert observed.pages is None
+
+
+async def test_an_event_about_a_route_or_a_budget_leads_to_the_service_behind_it() -> None:
+    room = Room(service("chat"), service("other"), pod("p1", app="x"), selecting("door", app="x"))
+    for each in (
+        lead("Ingress", "mine", "door"),
+        lead("HTTPRoute", "edge", "door", namespace="gateways"),
+        budget("covers", app="x"),
+    ):
+        room.intake.changed(each["kind"], each)
+        assert room.waiting() == {"chat"}, each["kind"]
+        room.intake.deleted(each["kind"], each)
+        assert room.waiting() == {"chat"}, each["kind"]
+    room.intake.changed("Ingress", lead("Ingress", "stranger", "nowhere"))
+    assert room.waiting() == set()

@@ -6,8 +6,8 @@ import pytest
 
 from genaiservice.control.engine.relations import WATCHED
 from genaiservice.control.engine.resync import Resync
-from genaiservice.kube.errors import Gone
-from tests.unit.control.engine.cluster import VERSIONS, Room, pod, service
+from genaiservice.kube.errors import Gone, NotFound
+from tests.unit.control.engine.cluster import VERSIONS, Room, pod, service, tree
 
 CHAT = service("chat")
 
@@ -19,15 +19,18 @@ class Lists:
         self.trees = list(trees)
         self.asked: dict[str, str] = {}
         self.expires = 0
+        self.unserved: set[str] = set()
 
     async def pages(
         self, kind: str, *, selector: str
     ) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         self.asked[kind] = selector
-        mine = [tree for tree in self.trees if tree["kind"] == kind]
+        if kind in self.unserved:
+            raise NotFound("the server could not find the requested resource", status=404)
+        mine = [each for each in self.trees if each["kind"] == kind]
         version = str(next(VERSIONS))
-        for tree in mine[:1]:
-            yield [tree], version
+        for each in mine[:1]:
+            yield [each], version
         if self.expires:
             self.expires -= 1
             raise Gone("expired", status=410)
@@ -75,4 +78,32 @@ async def test_a_list_that_always_expires_is_an_error() -> None:
     lists = Lists(CHAT)
     lists.expires = 100
     with pytest.raises(Gone, match="three times"):
+        await resync(Room(), lists).everything()
+
+
+def route() -> dict[str, Any]:
+    references = [{"name": "front"}]
+    return tree("HTTPRoute", "r", spec={"rules": [{"backendRefs": references}]})
+
+
+async def test_a_cluster_without_the_gateway_api_has_no_routes() -> None:
+    room = Room(CHAT, route())
+    lists = Lists(CHAT)
+    lists.unserved = {"HTTPRoute"}
+    again = resync(room, lists)
+    await again.first()
+    assert again.missing == {"HTTPRoute"}
+    assert list(room.cache.keys("HTTPRoute")) == []
+
+    lists.unserved = set()
+    lists.trees.append(route())
+    await again.everything()
+    assert again.missing == set()
+    assert [key.name for key in room.cache.keys("HTTPRoute")] == ["r"]
+
+
+async def test_a_cluster_that_lacks_another_kind_is_not_looked_at() -> None:
+    lists = Lists(CHAT)
+    lists.unserved = {"Ingress"}
+    with pytest.raises(NotFound):
         await resync(Room(), lists).everything()
