@@ -6,6 +6,7 @@ is an error (`content_filter`). Strings of an answer must be free of hits all th
 or a sound that must carry a label does not leave without it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ from genaiservice.guard.core.route import Dialect
 from genaiservice.guard.core.texts import Texts
 
 _VECTORS: Final = frozenset({"embedding", "embeddings"})
+_BASE64: Final = re.compile("[A-Za-z0-9+/]*={0,2}")
 
 
 class UnlabelledError(Exception):
@@ -105,7 +107,7 @@ def _words(tree: Any, key: str = "") -> Iterator[str]:
     if isinstance(tree, list) and key in _VECTORS and set(map(type, tree)) <= {float, int}:
         return
     if isinstance(tree, str):
-        if key not in _VECTORS:  # base64 of a vector
+        if key not in _VECTORS or not _BASE64.fullmatch(tree):
             yield tree
     elif isinstance(tree, dict):
         for name, value in tree.items():
