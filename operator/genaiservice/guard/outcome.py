@@ -63,7 +63,8 @@ def _reasons(tree: Any) -> Iterator[Any]:
 
 
 def _usages(tree: Any) -> Iterator[Any]:
-    found = (lookup(tree, "usage"), lookup(tree, "response", "usage"))
+    holders = (tree, lookup(tree, "response"), lookup(tree, "message"))
+    found = (lookup(holder, "usage") for holder in holders)
     yield from (usage for usage in found if isinstance(usage, dict))
     if lookup(tree, "done") is True:
         yield tree
