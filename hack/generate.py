@@ -5,8 +5,9 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from genaiservice.api.conditions import FAMILIES, MEANINGS, ConditionType
 from genaiservice.api.problem import Lang, Text
@@ -15,6 +16,8 @@ from genaiservice.cli.render import ARTICLE, BLOCK, OWNERS, WARN
 from genaiservice.rules.pack import load_catalogue
 from genaiservice.rules.requirement import Requirement
 from genaiservice.rules.verdict import Severity
+from hack.articles_page import articles_page
+from hack.fields_page import fields_page
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -90,6 +93,15 @@ def _requirement(requirement: Requirement, lang: Lang) -> Iterator[str]:
     yield "|---|---|"
     for step in requirement.requires:
         yield f"| `{step.field}` | {step.expects.in_(lang).replace('|', '/')} |"
+    if requirement.verify:
+        yield ""
+        yield Text(
+            en="| Compared with facts (V2, where they were gathered) | What is expected |",
+            zh="| 与事实比对（V2，已采集时） | 要求 |",
+        ).in_(lang)
+        yield "|---|---|"
+        for step in requirement.verify:
+            yield f"| `{step.field}` | {step.expects.in_(lang).replace('|', '/')} |"
 
 
 def status_page(lang: Lang) -> Iterator[str]:
@@ -120,10 +132,32 @@ def status_page(lang: Lang) -> Iterator[str]:
         yield f"| `{reason.value}` | {text.in_(lang)} |"
 
 
+Page: TypeAlias = Callable[[Lang], Iterator[str]]
+
+
+def with_notice(page: Page, source: str) -> Page:
+    """A page that says from what it is generated."""
+
+    def lines(lang: Lang) -> Iterator[str]:
+        yield GENERATED.format(source=source).in_(lang)
+        yield from page(lang)
+
+    return lines
+
+
+CATALOGUE_FILES = "operator/genaiservice/rules/catalogue/"
+PAGES: dict[str, Page] = {
+    "requirements": requirements_page,
+    "status": status_page,
+    "articles": with_notice(articles_page, f"{CATALOGUE_FILES} and hack/articles_page.py"),
+    "compliance-fields": with_notice(fields_page, f"crds/genaiservices.yaml and {CATALOGUE_FILES}"),
+}
+
+
 def pages() -> dict[Path, str]:
     found = {}
     for lang in Lang:
-        for name, page in (("requirements", requirements_page), ("status", status_page)):
+        for name, page in PAGES.items():
             found[REFERENCE / lang.value / f"{name}.md"] = "\n".join(page(lang)) + "\n"
     return found
 

@@ -17,6 +17,7 @@ from genaiservice.rules.verdict import Basis, Override
 
 OVERRIDES: Final = ("rulePack", "overrides")
 MOST_OVERRIDES: Final = 32
+LARGEST: Final = 100_000_000
 
 Limits: TypeAlias = Mapping[str, "Limit"]
 
@@ -66,7 +67,9 @@ def overrides_of(limits: Limits, declaration: Any) -> tuple[Override, ...]:
 def _override(limits: Limits, entry: Any) -> Override | None:
     name, value = lookup(entry, "name"), lookup(entry, "value")
     reason, approver = lookup(entry, "reason"), lookup(entry, "approver")
-    if not isinstance(name, str) or name not in limits or not is_number(value) or value < 0:
+    if not isinstance(name, str) or name not in limits:
+        return None
+    if not is_number(value) or not 0 <= value <= LARGEST:
         return None
     if not all(isinstance(text, str) and not is_void(text) for text in (reason, approver)):
         return None

@@ -34,15 +34,20 @@ def judged(tree: Any, today: date = CASE_DAY, facts: Any = FACTS) -> Verdict:
     return judge(CATALOGUE, tree, facts, today)
 
 
-def only(compiled: CompiledRequirement) -> Catalogue:
+def only(compiled: CompiledRequirement, catalogue: Catalogue = CATALOGUE) -> Catalogue:
     """A catalogue of one requirement, which judges it step by step or as a whole by itself."""
-    return replace(CATALOGUE, requirements=(compiled,), whole=lambda _: False)
+    return replace(catalogue, requirements=(compiled,), whole=lambda _: False)
 
 
-def case_finding(compiled: CompiledRequirement, case: Case) -> tuple[Verdict, Finding]:
+def case_finding(
+    compiled: CompiledRequirement, case: Case, catalogue: Catalogue = CATALOGUE
+) -> tuple[Verdict, Finding]:
     """What one requirement alone says of a case."""
     verdict = judge(
-        only(compiled), declaration_of(case, CATALOGUE.complete), facts_of(case), case.as_of
+        only(compiled, catalogue),
+        declaration_of(case, CATALOGUE.complete),
+        facts_of(case),
+        case.as_of,
     )
     return verdict, verdict.findings[0]
 

@@ -23,7 +23,7 @@ STEPS = [
     for rule, requirement in RULES.items()
     for index, compiled in enumerate(requirement.steps)
 ]
-BOUNDS = ("minimum", "maximum", "minItems", "days")
+BOUNDS = ("minimum", "maximum", "minItems", "days", "failures", "hours")
 
 
 def noticed(mutant: CompiledRequirement) -> bool:
@@ -73,6 +73,9 @@ def moved(tree: Any) -> Iterator[Any]:
 
 
 def moved_steps(step: Step) -> Iterator[Step]:
+    if step.when is not None and "minItems" not in json.dumps(step.when):
+        for when in moved(step.when):
+            yield replace(step, when=when)
     for schema in moved(step.schema):
         yield replace(step, schema=schema)
     if step.check is not None:
@@ -80,8 +83,13 @@ def moved_steps(step: Step) -> Iterator[Step]:
             yield replace(step, check=NamedCheck(name=step.check.name, arguments=arguments))
 
 
+def bounds_of(step: Step) -> str:
+    check = None if step.check is None else step.check.arguments
+    return json.dumps([step.when, step.schema, check])
+
+
 MOVED = [
-    pytest.param(rule, index, step, id=f"{rule}: {index} {json.dumps(step.schema)}")
+    pytest.param(rule, index, step, id=f"{rule}: {index} {bounds_of(step)}")
     for rule, compiled in RULES.items()
     for index, original in enumerate(compiled.requirement.steps)
     for step in moved_steps(original)

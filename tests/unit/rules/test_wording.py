@@ -7,14 +7,19 @@ approve it, or that a number or document is genuine or false.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from genaiservice.api.conditions import MEANINGS
 from genaiservice.api.problem import Text
 from genaiservice.rules import wording
 from genaiservice.rules.vocabulary import VOCABULARY
-from tests.unit.rules.build import RULES
+from tests.unit.rules.build import CATALOGUE, RULES
 
+ROOT = Path(__file__).parents[3]
 CLAIMS = re.compile(
     r"\b(compliant|complies|complying|in compliance|compliance with|lawful|legal(?!Name|Text)"
     r"|genuine|authentic\w*|fake|forged|false filing|verified|certif\w+|guarantee\w*"
@@ -27,7 +32,12 @@ CLAIMS = re.compile(
 
 # Terms of the law and values of the CRD, which claim nothing: an audit, a check of identity, a way
 # of exporting data.
-TERMS = ("真实身份信息认证", "合规审计", "Certification")
+TERMS = (
+    *("真实身份信息认证", "合规审计", "Certification", "CertificateExpired"),
+    # what the law asks for or protects, in pages that retell it
+    *("lawful origin", "来源合法", "合法依据", "合法权益", "虚假有害信息", "不符合规定"),
+    *("A legal judgement that people make", "another legal basis", "合规申报", "**合规"),
+)
 
 
 def bare(text: str) -> str:
@@ -52,7 +62,13 @@ def texts() -> Iterator[tuple[str, Text]]:
         yield f"template {reason}", template
     for level, passed in wording.PASSED.items():
         yield f"passed {level}", passed
-    for name in ("NOT_APPLICABLE", "KILL_SWITCH", "CALENDAR_REMEDY", "NOT_SHOWN"):
+    for name, limit in CATALOGUE.limits.items():
+        yield f"limit {name}", limit.meaning
+        yield f"limit {name} source", limit.source
+    for name in (
+        *("NOT_APPLICABLE", "KILL_SWITCH", "CALENDAR_REMEDY", "NOT_SHOWN"),
+        *("OBSERVED", "OVERRIDDEN"),
+    ):
         yield name, getattr(wording, name)
 
 
@@ -64,6 +80,43 @@ def test_no_text_claims_what_software_cannot_know() -> None:
         if CLAIMS.search(bare(said))
     ]
     assert not claims
+
+
+PAGES = sorted((ROOT / "docs" / "reference").rglob("*.md"))
+CRDS = sorted((ROOT / "crds").glob("*.yaml"))
+DENIED = re.compile(r"does not say that[^.]*\.|不表示[^。]*。")
+"""What a page says that a pass does not mean."""
+
+
+def descriptions(node: Any) -> Iterator[str]:
+    """Descriptions and messages of a CRD."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name in ("description", "message") and isinstance(value, str):
+                yield " ".join(value.split())
+            else:
+                yield from descriptions(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from descriptions(item)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_no_page_of_the_reference_claims_it(page: Path) -> None:
+    lines = DENIED.sub("", page.read_text("utf-8")).splitlines()
+    claims = [line for line in lines if CLAIMS.search(bare(line))]
+    assert not claims
+
+
+@pytest.mark.parametrize("crd", CRDS, ids=[crd.name for crd in CRDS])
+def test_no_description_of_a_crd_claims_it(crd: Path) -> None:
+    texts = descriptions(yaml.safe_load(crd.read_text("utf-8")))
+    assert not [text for text in texts if CLAIMS.search(bare(text))]
+
+
+def test_no_reason_of_a_condition_claims_it() -> None:
+    said = [part for text in MEANINGS.values() for part in (text.en, text.zh)]
+    assert not [part for part in said if CLAIMS.search(bare(part))]
 
 
 @pytest.mark.parametrize(
