@@ -8,6 +8,7 @@ drawing it would. A failing case names its seed.
 import json
 import os
 from collections.abc import Callable
+from itertools import product
 from random import Random as Draw  # not for secrets: it makes test cases repeatable
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genaiservice.api import pattern
 from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
 from genaiservice.guard.core.matcher import WIDE
 from genaiservice.guard.core.policy import Policy, compile_policy
@@ -32,6 +34,8 @@ MASK = "囗"
 
 OTHERS = [chr(code) * 2 for code in range(0x20000, 0x20000 + WIDE + 1)]
 ALPHABETS = ("ab", "abc", "违禁样本", "aB违ﬁf", "样样違违a")
+PATTERNS = ["a[b1]{1,2}", "(违|禁){2}样?", "b(a|1b)?a", "[a-b]\\d", "样[^a违]", "1{2,3}"]
+CONTEXT: dict[str, Any] = {"first": ["a", "违"], "second": ["b"], "within": 1}
 FILLER = "今天好x"
 BETWEEN = ("\u200b", "\u2060", " ", "·", "-", "😀", "\u0301", "\ufe0f", "")
 WIDE = {chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)}
@@ -56,12 +60,19 @@ def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, 
     allowed = [word(0, 2) + draw.choice(terms) + word(0, 2) for _ in range(around)]
     # Now and then so many other terms that the matcher takes its other way; none ever occurs.
     others = OTHERS if draw.random() < 0.03 else []
+    shapes = draw.sample(PATTERNS, draw.choice((0, 0, 1, 2)))
+    contexts = [CONTEXT] if draw.random() < 0.15 else []
     tree = {
         "version": 1,
         "refusal": REFUSAL,
         "mask": MASK,
         "classes": {
-            "A1a": {"action": "Block", "terms": blocks + others},
+            "A1a": {
+                "action": "Block",
+                "terms": blocks + others,
+                "patterns": shapes,
+                "contexts": contexts,
+            },
             "A2a": {"action": "Mask", "terms": masks},
         },
         "allow": allowed,
@@ -70,6 +81,11 @@ def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, 
     rules = compile_policy(tree, "h")
     normal = rules.normaliser.normalise
     blocked = frozenset(map(normal, blocks))
+    trees = [pattern.parse(shape) for shape in shapes]
+    trees += [pattern.near(("a", "违"), ("b",), 1) for _ in contexts]
+    signs = sorted({*normal(alphabet + FILLER), *"ab12违禁样z"})
+    spoken = frozenset(word for tree in trees for word in language(tree, signs))
+    blocked |= spoken
     masked = frozenset(map(normal, masks)) - blocked
     kept = frozenset(
         word for word in map(normal, allowed) if any(term in word for term in blocked | masked)
@@ -80,8 +96,32 @@ def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, 
         masks=masked,
         allowed=kept,
         mask=MASK,
-        breaks=own_gaps(terms, normal) if words else None,
+        # The gaps inside a match of a pattern are all free.
+        breaks=own_gaps(terms, normal) | {word: frozenset(range(99)) for word in spoken}
+        if words
+        else None,
     )
+
+
+def language(node: pattern.Node, signs: list[str]) -> set[str]:
+    """Every string that a pattern matches, of these characters."""
+    if isinstance(node, pattern.Chars):
+        return {
+            sign
+            for sign in signs
+            if any(low <= ord(sign) <= high for low, high in node.ranges) is not node.negated
+        }
+    if isinstance(node, pattern.Choice):
+        return {word for part in node.parts for word in language(part, signs)}
+    if isinstance(node, pattern.Repeat):
+        part = language(node.part, signs)
+        return {
+            "".join(words)
+            for count in range(node.least, node.most + 1)
+            for words in product(part, repeat=count)
+        }
+    parts = [language(part, signs) for part in node.parts]
+    return {"".join(words) for words in product(*parts)}
 
 
 def own_gaps(terms: list[str], normal: Callable[[str], str]) -> dict[str, frozenset[int]]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from genaiservice.api import pattern
 from genaiservice.api.fields import Fields, fault
 from genaiservice.api.jsontree import Json
 from genaiservice.api.problem import Problem, ProblemError, Text
@@ -20,6 +21,11 @@ from genaiservice.api.problem import Problem, ProblemError, Text
 VERSION: Final = 1
 UNPACKED_BYTES: Final = 64 * 1024 * 1024
 TERM_CHARACTERS: Final = 256
+SHAPES: Final = 200
+"""Most patterns, and most context rules, of a class; most expressions of a side of one."""
+WITHIN: Final = 100
+USUAL_WITHIN: Final = 20
+"""Most characters between the two expressions of a context rule; so many when none are given."""
 MASK: Final = "＊"
 REFUSAL: Final = Text(en="This cannot be answered.", zh="该内容无法回答。")
 NORMALISATIONS: Final[Mapping[str, bool]] = {
@@ -147,6 +153,7 @@ def completed(policy: Json) -> dict[str, Any]:
 def _check_classes(root: Fields) -> None:
     classes = root.value("classes", {})
     read = root.child("classes")
+    size = 0
     for name in classes if isinstance(classes, dict) else ():
         if name not in RISK_CLASSES:
             continue  # `end` reports it, with the likely name
@@ -163,8 +170,51 @@ def _check_classes(root: Fields) -> None:
                     zh=f"词条长度应为 1 到 {TERM_CHARACTERS} 个字符",
                 ),
             )
+        size += _check_shapes(entry)
         entry.end()
+    if size > pattern.TOTAL_LIMIT:
+        read.report(
+            "patterns",
+            Text(en="are too large together", zh="合计过大"),
+            Text(en="lower counts, or drop patterns and contexts", zh="请减小次数或删减表达式"),
+            Text(
+                en=f"at most {pattern.TOTAL_LIMIT} places", zh=f"最多 {pattern.TOTAL_LIMIT} 个位置"
+            ),
+        )
     read.end(also=RISK_CLASSES)
+
+
+def _check_shapes(entry: Fields) -> int:
+    """Patterns and context rules of a class; answers how large they are together."""
+    size = 0
+    for index, written in enumerate(entry.texts("patterns", most=SHAPES)):
+        try:
+            size += pattern.measure(pattern.parse(written))[2]
+        except pattern.PatternError as error:
+            one = error.problem
+            entry.report(f"patterns[{index}]", one.what, one.next, one.why)
+    for context in entry.children("contexts", most=SHAPES):
+        first, second = (context.texts(key, most=SHAPES) for key in ("first", "second"))
+        within = context.integer("within", USUAL_WITHIN, least=0, most=WITHIN)
+        for key, some in (("first", first), ("second", second)):
+            if not some or not all(map(_is_word, some)):
+                context.report(
+                    key,
+                    Text(en="needs expressions of 1 to 64 characters", zh="须为 1 至 64 字的词语"),
+                    Text(
+                        en="write at least one, each with a letter, digit or Chinese character",
+                        zh="请至少填写一个，每个须含字母、数字或汉字",
+                    ),
+                )
+                break
+        else:
+            size += pattern.measure(pattern.near(first, second, within))[2]
+        context.end()
+    return size
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= 64 and any(map(str.isalnum, text))
 
 
 def _inflate(data: bytes, where: str) -> bytes:

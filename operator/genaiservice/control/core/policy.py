@@ -99,6 +99,7 @@ def _resolve(inputs: _Inputs) -> Resolved:
         gathered.problems.append(policy_problems.no_terms(where))
     if not gathered.problems:
         tree = _tree(spec, text(lookup(inputs.policy, "metadata", "name")), gathered.by_class)
+        _add_shapes(tree, spec)
         gathered.problems.extend(policy_file.check(tree, where))
     if gathered.problems:
         missing = gathered.missing and len(gathered.problems) == gathered.missing
@@ -219,6 +220,23 @@ def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, 
             name: switches.get(name, usual) for name, usual in NORMALISATIONS.items()
         },
     }
+
+
+def _add_shapes(tree: dict[str, Any], spec: Json) -> None:
+    """Patterns and context rules, each to its class; `policy_file.check` judges them."""
+    actions = json_object(spec.get("actions"))
+    for kind in ("patterns", "contexts"):
+        entries = spec.get(kind)
+        for entry in map(json_object, entries if isinstance(entries, list) else ()):
+            risk = str(entry.get("riskClass"))
+            action = json_object(actions.get("byClass")).get(risk, actions.get("default", "Block"))
+            part = tree["classes"].setdefault(risk, {"action": action, "terms": []})
+            shape = (
+                entry.get("pattern")
+                if kind == "patterns"
+                else {key: entry[key] for key in ("first", "second", "within") if key in entry}
+            )
+            part.setdefault(kind, []).append(shape)
 
 
 def _unique(values: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from typing import Final
 import ahocorasick
 
 from genaiservice.guard.core.effects import Action
-from genaiservice.guard.core.words import WORDY, Words
+from genaiservice.guard.core.words import WORDY, Gaps, Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,19 @@ class Rule:
     risk: str
     index: int
     action: Action
+    sort: str = "term"
+    """Or pattern, context: each has its own numbers."""
 
     @property
     def id(self) -> str:
-        return f"{self.risk}:{self.index}"
+        return f"{self.risk}:{self.index}" if self.sort == "term" else self._long_id
+
+    @property
+    def _long_id(self) -> str:
+        return f"{self.risk}:{self.sort}:{self.index}"
 
 
+STRENGTH: Final = {Action.FLAG: 0, Action.MASK: 1, Action.BLOCK: 2}
 WIDE: Final = 256
 """More first characters than this and the root of the automaton is slow to leave."""
 
@@ -40,7 +47,7 @@ class TermSet:
     """Terms of two characters or more. `heads` and `pairs` are their first one and first two.
 
     `words` is set when word boundaries count for one of the terms: `hits` and `prefixes` know
-    nothing of them, their asker does.
+    nothing of them; `live` and `stands` do, given the gaps.
 
     `entries`: normalised term -> (place in `classes`, number of the term in that class)."""
 
@@ -133,9 +140,21 @@ class TermSet:
                     if value is not None:
                         yield start, start + size, value
 
-    def live(self, normal: str) -> int:
-        """Where the longest suffix begins that is a proper prefix of a term; else the length."""
-        return next(self.prefixes(normal), len(normal))
+    def live(self, normal: str, gaps: Gaps | None = None) -> int:
+        """Where the longest suffix begins that is a proper prefix of a term; else the length.
+
+        With `gaps` a prefix counts only when it may still stand as words.
+        """
+        words = self.words
+        if gaps is None or words is None:
+            return next(self.prefixes(normal), len(normal))
+        return next((at for at in self.prefixes(normal) if words.open(gaps, at)), len(normal))
+
+    def stands(self, hit: tuple[int, int, int], gaps: Gaps) -> bool:
+        """Whether the gaps inside an occurrence are those of words; its edges are not asked."""
+        start, end, _ = hit
+        free = self.words.free(gaps.normal[start:end]) if self.words else frozenset()
+        return gaps.holds(start, end, free)
 
     def prefixes(self, normal: str) -> Iterator[int]:
         """Where each suffix begins that is a proper prefix of a term, the longest first."""

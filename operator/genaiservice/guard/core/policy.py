@@ -10,20 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from genaiservice.api import pattern
 from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.policy_file import USUAL_WITHIN
 from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.guard.core.effects import Action
-from genaiservice.guard.core.matcher import TermSet
+from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, Switches
+from genaiservice.guard.core.patterns import Mixed, Patterns
 from genaiservice.guard.core.words import own_gaps
 
 PROBLEMS_SHOWN: Final = 20
 TERM_LIMIT: Final = 4096
 """Longest normalised term; a character may become up to 18."""
 
-_STRENGTH: Final = {Action.FLAG: 0, Action.MASK: 1, Action.BLOCK: 2}
-
 Entries = dict[str, tuple[int, int]]
+Shape = tuple[pattern.Node, Rule]
 Breaks = dict[str, frozenset[int]]
 
 
@@ -40,8 +42,8 @@ class Policy:
     mask: str
     refusal: Text
     normaliser: Normaliser
-    enforced: TermSet | None
-    flagged: TermSet | None
+    enforced: TermSet | Mixed | None
+    flagged: TermSet | Mixed | None
     allowed: TermSet | None
 
 
@@ -58,6 +60,15 @@ def compile_policy(tree: Json, digest: str) -> Policy:
     flags = {place for place, (_, action) in enumerate(classes) if action is Action.FLAG}
     enforced = {term: at for term, at in strongest.items() if at[0] not in flags}
     flagged = {term: at for term, at in strongest.items() if at[0] in flags}
+    shapes = list(_shapes(tree["classes"], classes, normaliser))
+    sets = [
+        _matcher(
+            TermSet(entries, classes, breaks) if entries else None,
+            [shape for shape in shapes if (shape[1].action is Action.FLAG) is flag],
+            normaliser,
+        )
+        for flag, entries in ((False, enforced), (True, flagged))
+    ]
     return Policy(
         name=str(tree.get("name", "")),
         hash=digest,
@@ -65,10 +76,37 @@ def compile_policy(tree: Json, digest: str) -> Policy:
         mask=tree.get("mask", "＊"),
         refusal=Text.of(tree["refusal"]),
         normaliser=normaliser,
-        enforced=TermSet(enforced, classes, breaks) if enforced else None,
-        flagged=TermSet(flagged, classes, breaks) if flagged else None,
-        allowed=_allowed(tree.get("allow", []), strongest, normaliser),
+        enforced=sets[0],
+        flagged=sets[1],
+        allowed=_allowed(tree.get("allow", []), strongest, shapes, normaliser),
     )
+
+
+def _shapes(
+    tree: Json, classes: tuple[tuple[str, Action], ...], normaliser: Normaliser
+) -> Iterator[Shape]:
+    """Patterns and context rules, each with its place in the policy."""
+    for risk, action in classes:
+        for index, written in enumerate(tree[risk].get("patterns", ())):
+            rule = Rule(risk=risk, index=index, action=action, sort="pattern")
+            yield pattern.parse(written), rule
+        for index, context in enumerate(tree[risk].get("contexts", ())):
+            first, second = (
+                tuple(filter(None, map(normaliser.normalise, context[key])))
+                for key in ("first", "second")
+            )
+            rule = Rule(risk=risk, index=index, action=action, sort="context")
+            yield pattern.near(first, second, context.get("within", USUAL_WITHIN)), rule
+
+
+def _matcher(
+    terms: TermSet | None, shapes: list[Shape], normaliser: Normaliser
+) -> TermSet | Mixed | None:
+    if not shapes:
+        return terms
+    trees, rules = zip(*shapes, strict=True)
+    base = 2 * len(terms) if terms else 0
+    return Mixed(terms, Patterns(trees, rules, normaliser, base), words=normaliser.words)
 
 
 def _switches(tree: Json) -> Switches:
@@ -101,7 +139,7 @@ def _strongest(
                 problems.append(_unusable_term(f"classes.{risk}.terms[{index}]", len(normal)))
                 continue
             other = entries.get(normal)
-            if other is None or _STRENGTH[classes[other[0]][1]] < _STRENGTH[action]:
+            if other is None or STRENGTH[classes[other[0]][1]] < STRENGTH[action]:
                 entries[normal] = (place, index)
             written = terms[index]
             if normaliser.words and written != normal:
@@ -111,11 +149,15 @@ def _strongest(
     return entries, breaks if normaliser.words else None, problems
 
 
-def _allowed(words: list[str], terms: Entries, normaliser: Normaliser) -> TermSet | None:
+def _allowed(
+    words: list[str], terms: Entries, shapes: list[Shape], normaliser: Normaliser
+) -> TermSet | None:
     """Only words that contain a term matter; the others would keep text open without cause."""
-    if not terms or not words:
+    lookout = _matcher(
+        TermSet(terms, (("", Action.FLAG),)) if terms and words else None, shapes, normaliser
+    )
+    if not words or lookout is None:
         return None
-    lookout = TermSet(terms, (("", Action.FLAG),))
     normals = (normaliser.normalise(word) for word in words)
     useful = {word: (0, 0) for word in normals if word and lookout.hits(word)}
     return TermSet(useful, (("", Action.FLAG),)) if useful else None

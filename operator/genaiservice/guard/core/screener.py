@@ -19,8 +19,9 @@ from typing import Final
 
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncovered
-from genaiservice.guard.core.matcher import Rule, TermSet
+from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser
+from genaiservice.guard.core.patterns import Mixed
 from genaiservice.guard.core.words import WORDY, Behind, Gaps
 
 CONTEXT_LIMIT: Final = 16_384
@@ -78,7 +79,7 @@ class Screener:
 
     def __init__(
         self,
-        terms: TermSet,
+        terms: TermSet | Mixed,
         allowed: TermSet | None,
         normaliser: Normaliser,
         *,
@@ -93,7 +94,7 @@ class Screener:
         self._observe = observe
         self._table = normaliser.table
         self._opens = terms.opens
-        self._words = terms.words
+        self._words = bool(terms.words)
         self._behind = Behind(normaliser)
         self.blocked: Hit | None = None
         self.hits: list[Hit] = [] if hits is None else hits
@@ -143,7 +144,7 @@ class Screener:
             return whole
         if live < 0 or normal != whole:
             return self._advance(text, more)
-        if self._words is not None and WORDY.search(normal, live):
+        if self._words and WORDY.search(normal, live):
             return self._advance(text, more)
         if live:
             self._behind.text = whole[:live]
@@ -164,12 +165,14 @@ class Screener:
             raise ScreeningLimitError
         starts = self._normaliser.starts(whole, normal)
         gaps = self._gaps(whole, normal, starts)
-        keep = live = size if final else self._live(normal, gaps)
+        keep = live = size if final else self._terms.live(normal, gaps)
         found = self._still_open(self._terms.hits(normal))
         unsure: set[Found] = set()
         if gaps is not None and found:
             found, unsure = self._worded(found, gaps, final=final)
             keep = min([keep, *(hit[0] for hit in unsure)])
+        if len(found) > 1:
+            found = self._strongest(found)
         reach = size
         if self._allowed is not None:
             reach = size if final else self._allowed.live(normal)
@@ -192,22 +195,13 @@ class Screener:
 
     def _wordy(self) -> bool:
         """Whether gaps count in the context."""
-        return self._words is not None and WORDY.search(self._normal) is not None
+        return self._words and WORDY.search(self._normal) is not None
 
     def _gaps(self, whole: str, normal: str, starts: Offsets) -> Gaps | None:
         """What stood between the characters, when that counts here."""
-        if self._words is None or WORDY.search(normal) is None:
+        if not self._words or WORDY.search(normal) is None:
             return None
         return Gaps(whole, normal, starts, self._behind.before())
-
-    def _live(self, normal: str, gaps: Gaps | None) -> int:
-        words = self._words
-        if words is None or gaps is None:
-            return self._terms.live(normal)
-        for start in self._terms.prefixes(normal):
-            if words.open(gaps, start):
-                return start
-        return len(normal)
 
     def _worded(
         self, found: list[Found], gaps: Gaps, *, final: bool
@@ -220,12 +214,20 @@ class Screener:
             ends = gaps.ends(end, final=final)
             if ends is False or not gaps.begins(start):
                 continue
-            free = self._words.free(gaps.normal[start:end]) if self._words else frozenset()
-            if gaps.holds(start, end, free):
+            if self._terms.stands(hit, gaps):
                 stand.append(hit)
                 if ends is None:
                     unsure.add(hit)
         return stand, unsure
+
+    def _strongest(self, found: list[Found]) -> list[Found]:
+        """Of hits on the very same characters (a term, a pattern) the one that does most."""
+        best: dict[Span, Found] = {}
+        for hit in found:
+            other = best.setdefault(hit[:2], hit)
+            if other is not hit and self._strength(other) < self._strength(hit):
+                best[hit[:2]] = hit
+        return list(best.values()) if len(best) < len(found) else found
 
     def _still_open(self, found: list[Found]) -> list[Found]:
         """Without the hits that an allowed word covered earlier: it may have left the context."""
@@ -293,6 +295,9 @@ class Screener:
 
     def _action(self, hit: Found) -> Action:
         return Action.FLAG if self._observe else self._terms.rule(hit[2]).action
+
+    def _strength(self, hit: Found) -> int:
+        return STRENGTH[self._terms.rule(hit[2]).action]
 
     def _absolute(self, hit: Found) -> Span:
         return hit[0] + self._normal_base, hit[1] + self._normal_base

@@ -178,3 +178,47 @@ def test_the_status_of_a_policy_tells_what_its_terms_came_to() -> None:
     assert made.policy_status["terms"] == 2
     assert made.policy_status["hash"].startswith("sha256:")
     assert [c["type"] for c in made.policy_status["conditions"]] == ["Ready"]
+
+
+SHAPES: dict[str, Any] = {
+    "sources": [{"name": "a", "riskClass": "A1a", "inline": ["甲乙"]}],
+    "actions": {"default": "Block", "byClass": {"A4e": "Mask"}},
+    "patterns": [{"name": "number", "riskClass": "A4e", "pattern": r"样本\d{6,8}"}],
+    "contexts": [
+        {"name": "near", "riskClass": "A1a", "first": ["甲甲"], "second": ["丙丙"], "within": 5}
+    ],
+}
+
+
+def test_patterns_and_context_rules_join_the_terms_of_their_class() -> None:
+    found = resolve(observed(policy_=policy(spec=SHAPES)))
+    assert found.ready
+    classes = policy_file.unpack(found.packed, "policy", packed=True)["classes"]
+    assert classes["A4e"] == {"action": "Mask", "terms": [], "patterns": [r"样本\d{6,8}"]}
+    near = {"first": ["甲甲"], "second": ["丙丙"], "within": 5}
+    assert classes["A1a"] == {"action": "Block", "terms": ["甲乙"], "contexts": [near]}
+
+
+def test_a_pattern_of_unknown_length_makes_the_policy_unusable_and_says_why() -> None:
+    spec = SHAPES | {"patterns": [{"name": "x", "riskClass": "A4e", "pattern": "样本.*"}]}
+    found = resolve(observed(policy_=policy(spec=spec)))
+    assert found.reason is Reason.POLICY_INVALID
+    (problem,) = found.problems
+    assert "classes.A4e.patterns[0]" in problem.where
+    said = problem.render(Lang.EN)
+    assert "repeats without end" in said
+    assert "样本" not in said
+
+
+@pytest.mark.parametrize(
+    ("context", "field"),
+    [
+        ({"first": [], "second": ["丙丙"]}, "first"),
+        ({"first": ["甲甲"], "second": ["。"]}, "second"),
+        ({"first": ["甲甲"], "second": ["丙丙"], "within": 101}, "within"),
+    ],
+)
+def test_a_context_rule_that_cannot_be_held_is_refused(context: MutableJson, field: str) -> None:
+    spec = SHAPES | {"contexts": [{"name": "x", "riskClass": "A1a", **context}]}
+    found = resolve(observed(policy_=policy(spec=spec)))
+    assert [problem.where.rpartition(".")[2] for problem in found.problems] == [field]
