@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from genaiservice.api import directive, policy_file
+from genaiservice.api.decision_chain import verify
 from genaiservice.api.directive import Directive, Mode
 from genaiservice.api.problem import Text
-from genaiservice.guard.chain import verify
 from tests.guard_process import CANARY, TERM, Guard, Raw, chat, policy
 from tests.upstream import DONE, Call, Gate, Upstream, completion, event
 from tests.wait import eventually

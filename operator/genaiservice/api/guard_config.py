@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from genaiservice.api import names
+from genaiservice.api import names, recording_config
 from genaiservice.api.fields import Fields, fault
 from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.api.recording_config import Recording, read_recording
 from genaiservice.api.users_config import UsersConfig
 from genaiservice.api.users_reading import read_users
 
@@ -64,6 +65,12 @@ class Limits:
     request_body_bytes: int = 10 * 1024 * 1024
     concurrent_requests: int = 1000
     drain_seconds: float = 30
+    queue_seconds: float = 0.5
+    """How long a request may wait for one of the concurrent places before it gets 429."""
+    header_seconds: float = 10
+    """How long a client may take for the head of a request."""
+    comment_seconds: float = 15
+    """A stream of events that is silent for so long gets a comment; 0 sends none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,7 @@ class GuardConfig:
     directive_file: str = DIRECTIVE_FILE
     complaint_url: str = ""
     decision_log: str = "-"
+    record: Recording = recording_config.DEFAULT
     telemetry: Telemetry = Telemetry()
     users: UsersConfig | None = None
 
@@ -127,6 +135,7 @@ def parse(tree: Any) -> GuardConfig:
         directive_file=root.text("directiveFile", DIRECTIVE_FILE),
         complaint_url=_complaint_url(root),
         decision_log=root.text("decisionLog", "-"),
+        record=read_recording(root.child("record")),
         telemetry=_telemetry(root.child("telemetry")),
         users=_users(root),
     )
@@ -221,6 +230,9 @@ def _limits(read: Fields) -> Limits:
         ),
         concurrent_requests=read.integer("concurrentRequests", 1000, least=1, most=100_000),
         drain_seconds=read.number("drainSeconds", 30, least=0, most=3600),
+        queue_seconds=read.number("queueSeconds", 0.5, least=0, most=60),
+        header_seconds=read.number("headerSeconds", 10, least=0.1, most=300),
+        comment_seconds=read.number("commentSeconds", 15, least=0, most=3600),
     )
     read.end()
     return limits

@@ -28,6 +28,7 @@ VERBS = (
     "explain",
     "init",
     "label",
+    "log",
     "plan",
     "policy",
     "report",

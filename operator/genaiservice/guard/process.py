@@ -24,6 +24,7 @@ from genaiservice.guard import clock, logs
 from genaiservice.guard.admin import Admin
 from genaiservice.guard.app import App, Parts
 from genaiservice.guard.client import ClientServer
+from genaiservice.guard.copies import copies_for
 from genaiservice.guard.core.exchange import LabelMode, Options, Screening
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.metrics import Metrics
@@ -67,11 +68,14 @@ class Process:
         self.metrics = Metrics()
         self.policies = PolicyStore(settings.policy_file, self._policy_outcome)
         self.directive = DirectiveWatch(settings.directive_file, self._directive_changed)
+        self.copies = copies_for(config, __version__)
         self.decisions = DecisionLog(
             settings.decision_log,
             process=uuid.uuid4().hex,
             service=f"{config.service.namespace}/{config.service.name}",
             now=clock.now,
+            settings=config.record,
+            copy=self.copies.send if self.copies is not None else None,
         )
         self.reception = reception_of(
             settings, self.metrics, self.decisions, self._band_policy_outcome, clock.now
@@ -150,6 +154,8 @@ class Process:
         self.decisions.note("stop")
         written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
         await asyncio.to_thread(tracing.close)
+        if self.copies is not None:
+            await asyncio.to_thread(self.copies.close)
         log.info("ended", extra={"decisions_written": written})
         return 0
 

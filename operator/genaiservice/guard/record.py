@@ -3,10 +3,10 @@
 
 The queue is bounded and a thread does the writing, so a slow disk delays no client. When a line
 cannot be written or the queue is full, `failure` says so until every line is out again; the guard
-then refuses new requests, because a decision without record is worse than a refusal.
+then refuses new requests, because a decision without record is worse than a refusal. Decisions
+that a full queue lost are counted in a line of their own, so that the log itself tells of them.
 """
 
-import os
 import threading
 import time
 from collections import deque
@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Final
 
 from genaiservice.api.problem import Problem, Text
+from genaiservice.api.recording_config import DEFAULT, Recording
 from genaiservice.guard.chain import Chain
 from genaiservice.guard.core.effects import Decision
+from genaiservice.guard.logfile import LogFile
 
 QUEUE_LINES: Final = 10_000
 RETRY_SECONDS: Final = 0.5
 BATCH_LINES: Final = 256
+
+Copy = Callable[[bytes], None]
+"""Takes whole lines that are on disk; must neither block nor raise."""
 
 
 class DecisionLog:
@@ -33,8 +38,12 @@ class DecisionLog:
         service: str,
         now: Callable[[], datetime],
         lines: int = QUEUE_LINES,
+        settings: Recording = DEFAULT,
+        copy: Copy | None = None,
     ) -> None:
         self._path = path
+        self._file = LogFile(path, settings)
+        self._copy = copy
         self._service = service
         self._now = now
         self._most = lines
@@ -43,12 +52,14 @@ class DecisionLog:
         self._wake = threading.Condition()
         self._closing = False
         self._failure: str | None = None
-        self._dropped = 0
+        self._dropped = self._untold = 0
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
 
     def start(self) -> None:
+        follows = self._file.last()
         self._thread.start()
-        self._enqueue({"event": "start", "service": self._service})
+        more = {"follows": follows} if follows else {}
+        self._enqueue({"event": "start", "service": self._service, **more})
 
     @property
     def failure(self) -> Problem | None:
@@ -75,7 +86,7 @@ class DecisionLog:
 
     @property
     def dropped(self) -> int:
-        """Decisions lost because the queue was full; they are missing at the end, not inside."""
+        """Decisions lost because the queue was full."""
         return self._dropped
 
     def write(self, decision: Decision, *, trace: str, request: str) -> None:
@@ -115,50 +126,50 @@ class DecisionLog:
         with self._wake:
             if len(self._queue) >= self._most:
                 self._dropped += 1
+                self._untold += 1
                 self._failure = "queue full"
                 return
+            if self._untold:
+                lost, self._untold = self._untold, 0
+                self._queue.append(self._chain.link({"event": "lost", "lines": lost}, self._now()))
             self._queue.append(self._chain.link(entry, self._now()))
             self._wake.notify()
 
+    def _next_batch(self) -> bytes:
+        """Waits for lines; empty when it is time to sync, or to end."""
+        with self._wake:
+            while not self._queue and not self._closing:
+                if not self._wake.wait(self._file.sync_due):
+                    break
+            return b"".join(
+                self._queue.popleft() for _ in range(min(BATCH_LINES, len(self._queue)))
+            )
+
     def _run(self) -> None:
-        target: int | None = None
-        rest = b""
+        batch = rest = b""
         while True:
-            with self._wake:
-                while not rest and not self._queue and not self._closing:
-                    self._wake.wait()
-                if not rest:
-                    batch = [
-                        self._queue.popleft() for _ in range(min(BATCH_LINES, len(self._queue)))
-                    ]
-                    rest = b"".join(batch)
             if not rest:
+                batch = rest = self._next_batch()
+            if not rest and self._closing:
                 break
             try:
-                if target is None:
-                    target = self._open()
-                rest = rest[os.write(target, rest) :]
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+                if self._copy is not None and batch:
+                    self._copy(batch)
+                batch = b""
+                self._file.written()
             except OSError as error:
                 # The part already written stays; the rest of the line follows when it can.
                 self._failure = error.strerror or type(error).__name__
                 if self._closing:
                     break
-                target = self._reopen(target)
+                self._file.forget()
                 time.sleep(RETRY_SECONDS)
             else:
-                if not rest and self._failure is not None and not self._queue:
+                if self._failure is not None and not self._queue:
                     self._failure = None
-        if target is not None and self._path is not None:
-            os.close(target)
-
-    def _open(self) -> int:
-        if self._path is None:
-            return 1
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-
-    def _reopen(self, target: int | None) -> int | None:
-        """Forgets a file that fails, so that a replaced or remounted one is found."""
-        if target is not None and self._path is not None:
-            os.close(target)
-            return None
-        return target
+        try:
+            self._file.close()
+        except OSError as error:
+            self._failure = error.strerror or type(error).__name__

@@ -17,6 +17,8 @@ from genaiservice.guard.account import OPERATIONS, Account
 from genaiservice.guard.headers import Field
 
 if TYPE_CHECKING:
+    from opentelemetry.exporter.http.transport._base import BaseHTTPTransport
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span
@@ -208,24 +210,26 @@ def tracing_for(config: GuardConfig, version: str) -> Tracing:
     endpoint = config.telemetry.otlp_endpoint
     if endpoint is None:
         return NoTracing()
-    from opentelemetry.exporter.http.transport._urllib3 import Urllib3HTTPTransport
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    address = endpoint.rstrip("/")
-    if not address.endswith("/v1/traces"):
-        address += "/v1/traces"
-    # The exporter's own choice, requests, would take 4 MB more of a sidecar's memory.
-    transport = Urllib3HTTPTransport(verify=True, cert=None)
+    address, transport = sender(endpoint, "traces")
     exporter = OTLPSpanExporter(endpoint=address, timeout=EXPORT_SECONDS, _transport=transport)
     return SpanTracing(config, exporter, version)
 
 
-def _provider(config: GuardConfig, version: str) -> "TracerProvider":
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+def sender(endpoint: str, signal: str) -> "tuple[str, BaseHTTPTransport]":
+    """Where a signal goes, and what carries it there."""
+    from opentelemetry.exporter.http.transport._urllib3 import Urllib3HTTPTransport
 
-    resource = Resource.create(
+    base = endpoint.rstrip("/").removesuffix("/v1/traces")
+    # The exporter's own choice, requests, would take 4 MB more of a sidecar's memory.
+    return f"{base}/v1/{signal}", Urllib3HTTPTransport(verify=True, cert=None)
+
+
+def resource_of(config: GuardConfig, version: str) -> "Resource":
+    from opentelemetry.sdk.resources import Resource
+
+    return Resource.create(
         {
             "service.name": config.service.name,
             "service.namespace": config.service.namespace,
@@ -233,8 +237,14 @@ def _provider(config: GuardConfig, version: str) -> "TracerProvider":
             "k8s.namespace.name": config.service.namespace,
         }
     )
+
+
+def _provider(config: GuardConfig, version: str) -> "TracerProvider":
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+
     return TracerProvider(
-        resource=resource,
+        resource=resource_of(config, version),
         sampler=ParentBasedTraceIdRatio(config.telemetry.sample_ratio),
         shutdown_on_exit=False,
     )

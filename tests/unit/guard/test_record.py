@@ -5,8 +5,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from genaiservice.api.decision_chain import verify
 from genaiservice.api.problem import Lang
-from genaiservice.guard.chain import verify
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.record import DecisionLog
 from tests.wait import eventually
