@@ -67,6 +67,16 @@ def test_the_operator_understands_the_environment_that_the_chart_gives_it(
     assert settings.guard_image == container["image"]
 
 
+def test_networks_and_page_checks_reach_the_operator(control_plane: ControlPlane) -> None:
+    values = "settings.pageChecks=true,settings.pageAllowedNetworks={10.8.0.0/16,fd00::/8}"
+    deployment = one(rendered(control_plane, "--set", values), "Deployment")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    settings = from_env({item["name"]: item.get("value", "x") for item in container["env"]})
+    assert settings.page_checks
+    assert [str(each) for each in settings.page_allowed_networks] == ["10.8.0.0/16", "fd00::/8"]
+    assert settings.page_denied_networks == ()
+
+
 def test_an_image_by_digest_wins_and_the_guard_may_have_its_own(
     control_plane: ControlPlane,
 ) -> None:
