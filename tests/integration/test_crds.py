@@ -109,6 +109,12 @@ def dotted(path: str) -> str:
 
 
 C = "spec/compliance"
+OVERRIDE = {
+    "name": "keywordLibrary.total",
+    "value": 8000,
+    "reason": "垂直领域",
+    "approver": "李示例",
+}
 BAD_SERVICES = (
     # What runs
     Bad("spec/workload/adopt", {}, "write exactly one of managed", "spec.workload"),
@@ -163,6 +169,15 @@ BAD_SERVICES = (
     Bad(f"{C}/serviceStartOn", "", "YYYY-MM-DD"),
     Bad(f"{C}/serviceStartOn", 20260720, "must be of type string"),
     Bad(f"{C}/rulePack", {"version": "latest"}, "for example 2026.11.0", ".version"),
+    Bad(f"{C}/rulePack", {"overrides": [{"name": "a"}]}, "Required value", "[0].reason"),
+    Bad(
+        f"{C}/rulePack",
+        {"overrides": [OVERRIDE | {"name": "logs.retentionDays"}]},
+        "supported values",
+        ".overrides[0].name",
+    ),
+    Bad(f"{C}/rulePack", {"overrides": [OVERRIDE, OVERRIDE]}, "Duplicate value"),
+    Bad(f"{C}/rulePack", {"overrides": [OVERRIDE | {"value": -1}]}, "or equal to 0", "[0].value"),
     Bad(f"{C}/scope/audience", "Public", '"PublicMainland"'),
     Bad(f"{C}/scope/modalities", ["texts"], '"virtualScene"', "scope.modalities[0]"),
     Bad(f"{C}/scope/modalities", ["text", "text"], "Duplicate value", "scope.modalities[1]"),
@@ -197,6 +212,22 @@ BAD_SERVICES = (
     Bad(f"{C}/complaints/url", "chat.example.cn", "write a full address"),
     Bad(f"{C}/complaints/url", "https://u:p@chat.example.cn/", "without user and password"),
     Bad(f"{C}/complaints/feedbackWorkingDays", "ten", "must be of type integer"),
+    Bad(f"{C}/trainingData/datasets/1/name", "公开中文语料", "Duplicate value", "datasets[1]"),
+    Bad(f"{C}/trainingData/manualSample/passPercent", 101, "less than or equal to 100"),
+    Bad(f"{C}/trainingData/manualSample/on", "2026-02-30", "a day of the calendar"),
+    Bad(f"{C}/annotation/used", "yes", "must be of type boolean"),
+    Bad(f"{C}/accounts/realName", "Email", "supported values"),
+    Bad(f"{C}/publicStatement/url", "about", "write a full address"),
+    Bad(f"{C}/publicStatement/users", ["成人", "成人"], "Duplicate value"),
+    Bad(f"{C}/personalInfo/inventory/0/type", GONE, "Required value"),
+    Bad(f"{C}/personalInfo/recipients/0/host", "https://sms.example.com", "write only the host"),
+    Bad(f"{C}/personalInfo/requests/responseWorkingDays", 0, "greater than or equal to 1"),
+    Bad(f"{C}/incident/stopWithinMs", -1, "greater than or equal to 0"),
+    Bad(f"{C}/incident/records", [{"id": "1", "foundOn": "soon"}], "a day of the calendar"),
+    Bad(f"{C}/incident/sanctionLadder", ["Warn", "Warn"], "Duplicate value"),
+    Bad(f"{C}/logs/fields", ["mood"], "supported values"),
+    Bad(f"{C}/inspection/contact/phone", "call me", "write only a telephone number"),
+    Bad(f"{C}/anthropomorphicService", {"reminderMinutes": 0}, "greater than or equal to 1"),
     Bad(f"{C}/regulatoryOrders", [{"kind": "Suspend", "status": "Open"}], "Required", "[0].id"),
     # Contradictions
     Bad(f"{C}/serviceEndOn", "2026-07-19", "serviceEndOn is before serviceStartOn"),
@@ -320,7 +351,7 @@ def declared(tree: Any, path: str = C) -> Iterator[str]:
             yield from declared(child, f"{path}/{key}")
 
 
-MEANINGLESS_WITHOUT = frozenset({"kind", "name", "band", "start", "end", "number"})
+MEANINGLESS_WITHOUT = frozenset({"kind", "name", "band", "start", "end", "number", "type"})
 """Names of fields that their parent needs: see BAD_SERVICES for each."""
 
 
