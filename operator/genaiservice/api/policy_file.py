@@ -23,6 +23,8 @@ UNPACKED_BYTES: Final = 64 * 1024 * 1024
 TERM_CHARACTERS: Final = 256
 SHAPES: Final = 200
 """Most patterns, and most context rules, of a class; most expressions of a side of one."""
+ANSWERS: Final = 50
+"""Most prepared answers of a class."""
 WITHIN: Final = 100
 USUAL_WITHIN: Final = 20
 """Most characters between the two expressions of a context rule; so many when none are given."""
@@ -55,9 +57,11 @@ RISK_CLASSES: Final = tuple(
 
 
 class Action(StrEnum):
-    """Block ends the answer, Mask replaces the term, Flag only records."""
+    """Block ends the answer with the refusal, Replace with a prepared answer of the class (代答);
+    Mask replaces the term, Flag only records."""
 
     BLOCK = "Block"
+    REPLACE = "Replace"
     MASK = "Mask"
     FLAG = "Flag"
 
@@ -158,7 +162,7 @@ def _check_classes(root: Fields) -> None:
         if name not in RISK_CLASSES:
             continue  # `end` reports it, with the likely name
         entry = read.child(name)
-        entry.choice("action", Action.BLOCK)
+        _check_answers(entry, entry.choice("action", Action.BLOCK))
         terms = entry.texts("terms", most=10_000_000)
         long = [index for index, term in enumerate(terms) if not 0 < len(term) <= TERM_CHARACTERS]
         for index in long[:20]:
@@ -182,6 +186,24 @@ def _check_classes(root: Fields) -> None:
             ),
         )
     read.end(also=RISK_CLASSES)
+
+
+def _check_answers(entry: Fields, action: Action) -> None:
+    answers = entry.children("answers", most=ANSWERS)
+    for answer in answers:
+        answer.text("en", most=1024)
+        answer.text("zh", most=1024)
+        answer.end()
+    if action is Action.REPLACE and not answers:
+        entry.report(
+            "answers",
+            Text(en="is empty", zh="为空"),
+            Text(
+                en="add a prepared answer for this class, or choose Block",
+                zh="请为该类别补充代答内容，或改用 Block",
+            ),
+            Text(en="the action Replace says one of them", zh="Replace（代答）须有可用的答复"),
+        )
 
 
 def _check_shapes(entry: Fields) -> int:

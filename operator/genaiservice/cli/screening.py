@@ -8,7 +8,7 @@ would answer otherwise than the guard one day.
 from dataclasses import dataclass
 
 from genaiservice.api import policy_file
-from genaiservice.api.problem import Text
+from genaiservice.api.problem import Lang
 from genaiservice.control.core.policy import Resolved
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import merge
@@ -48,14 +48,18 @@ def screen(resolved: Resolved, text: str, refusal: str) -> Screened:
             )
             screener.feed(text)
             screener.flush()
-    blocked = any(hit.rule.action is Action.BLOCK for hit in hits)
     masked = merge([(hit.start, hit.end) for hit in hits if hit.rule.action is Action.MASK])
     leaves = mask_over(text, policy.mask, masked, 0, len(text)) if masked else text
-    answer: Text = policy.refusal
+    lang = Lang.ZH if refusal == "zh" else Lang.EN
+    stops = min(
+        (hit for hit in hits if hit.rule.action is Action.BLOCK),
+        key=lambda hit: (hit.end, hit.start),
+        default=None,
+    )
     return Screened(
         met=tuple(_met(hit, text) for hit in sorted(hits, key=lambda one: (one.start, one.end))),
-        blocked=blocked,
-        leaves=(answer.zh if refusal == "zh" else answer.en) if blocked else leaves,
+        blocked=stops is not None,
+        leaves=policy.reply(stops.rule.id, lang) if stops else leaves,
     )
 
 

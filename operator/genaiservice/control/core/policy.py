@@ -100,6 +100,7 @@ def _resolve(inputs: _Inputs) -> Resolved:
     if not gathered.problems:
         tree = _tree(spec, text(lookup(inputs.policy, "metadata", "name")), gathered.by_class)
         _add_shapes(tree, spec)
+        _add_answers(tree, spec)
         gathered.problems.extend(policy_file.check(tree, where))
     if gathered.problems:
         missing = gathered.missing and len(gathered.problems) == gathered.missing
@@ -237,6 +238,18 @@ def _add_shapes(tree: dict[str, Any], spec: Json) -> None:
                 else {key: entry[key] for key in ("first", "second", "within") if key in entry}
             )
             part.setdefault(kind, []).append(shape)
+
+
+def _add_answers(tree: dict[str, Any], spec: Json) -> None:
+    """Prepared answers to the classes that say them; one that names no class is for all."""
+    answers = spec.get("answers")
+    for risk, part in tree["classes"].items():
+        if part["action"] == Action.REPLACE.value:
+            part["answers"] = [
+                {"en": answer.get("en"), "zh": answer.get("zh")}
+                for answer in map(json_object, answers if isinstance(answers, list) else ())
+                if risk in (answer.get("riskClasses") or (risk,))
+            ]
 
 
 def _unique(values: Any) -> Iterator[Any]:

@@ -6,15 +6,16 @@
 `ProblemError` with every problem in it, and no problem quotes a term.
 """
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from genaiservice.api import pattern
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.policy_file import USUAL_WITHIN
-from genaiservice.api.problem import Problem, ProblemError, Text
-from genaiservice.guard.core.effects import Action
+from genaiservice.api.problem import Lang, Problem, ProblemError, Text
+from genaiservice.guard.core.effects import Action, Decision
 from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, Switches
 from genaiservice.guard.core.patterns import Mixed, Patterns
@@ -41,10 +42,33 @@ class Policy:
     terms: int
     mask: str
     refusal: Text
+    answers: Mapping[str, tuple[Text, ...]]
+    """The prepared answers of the classes whose action is Replace; to a screener it is Block."""
     normaliser: Normaliser
     enforced: TermSet | Mixed | None
     flagged: TermSet | Mixed | None
     allowed: TermSet | None
+
+    def reply(self, rule: str, lang: Lang) -> str:
+        """What is said instead of what met this rule (`Rule.id`, `Decision.rule`).
+
+        A prepared answer of its class, always the same one for the same rule and list of answers,
+        so that replicas and repeated questions agree; else the refusal.
+        """
+        answers = self.answers.get(rule.partition(":")[0])
+        if not answers:
+            return self.refusal.in_(lang)
+        return answers[zlib.crc32(rule.encode()) % len(answers)].in_(lang)
+
+    def words(self, decisions: Iterable[Decision], lang: Lang, choice: int = 0) -> str:
+        """The same for the Block among these decisions (of this choice of the answer).
+
+        For every dialect's refusal, in the place of `refusal.in_`.
+        """
+        for decision in decisions:
+            if decision.action is Action.BLOCK and decision.choice == choice:
+                return self.reply(decision.rule, lang)
+        return self.refusal.in_(lang)
 
 
 def compile_policy(tree: Json, digest: str) -> Policy:
@@ -53,7 +77,7 @@ def compile_policy(tree: Json, digest: str) -> Policy:
     if problems:
         raise ProblemError(*problems)
     normaliser = Normaliser(_switches(tree.get("normalisation", {})))
-    classes = tuple((risk, Action(part["action"])) for risk, part in tree["classes"].items())
+    classes = tuple((risk, _action(part)) for risk, part in tree["classes"].items())
     strongest, breaks, problems = _strongest(tree["classes"], classes, normaliser)
     if problems:
         raise ProblemError(*problems[:PROBLEMS_SHOWN])
@@ -75,6 +99,11 @@ def compile_policy(tree: Json, digest: str) -> Policy:
         terms=sum(len(part["terms"]) for part in tree["classes"].values()),
         mask=tree.get("mask", "＊"),
         refusal=Text.of(tree["refusal"]),
+        answers={
+            risk: tuple(map(Text.of, part["answers"]))
+            for risk, part in tree["classes"].items()
+            if part["action"] == "Replace"
+        },
         normaliser=normaliser,
         enforced=sets[0],
         flagged=sets[1],
@@ -107,6 +136,11 @@ def _matcher(
     trees, rules = zip(*shapes, strict=True)
     base = 2 * len(terms) if terms else 0
     return Mixed(terms, Patterns(trees, rules, normaliser, base), words=normaliser.words)
+
+
+def _action(part: Json) -> Action:
+    """Replace is Block with other words, so that nothing but the words can differ."""
+    return Action.BLOCK if part["action"] == "Replace" else Action(part["action"])
 
 
 def _switches(tree: Json) -> Switches:
@@ -200,8 +234,10 @@ def _shape_problems(tree: Any) -> Iterator[Problem]:
     if len(classes) > 250:
         yield _misshapen("classes", "at most 250 classes")
     for risk, part in classes.items():
-        if lookup(part, "action") not in ("Block", "Mask", "Flag"):
-            yield _misshapen(f"classes.{risk}.action", "Block, Mask or Flag")
+        if lookup(part, "action") not in ("Block", "Replace", "Mask", "Flag"):
+            yield _misshapen(f"classes.{risk}.action", "Block, Replace, Mask or Flag")
+        if lookup(part, "action") == "Replace" and not lookup(part, "answers"):
+            yield _misshapen(f"classes.{risk}.answers", "at least one prepared answer")
         if not _is_strings(lookup(part, "terms")):
             yield _misshapen(f"classes.{risk}.terms", "a list of strings")
 

@@ -21,7 +21,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final, TypeAlias
 
 from genaiservice.guard.core.normalise import Normaliser, gap_of
@@ -34,7 +33,10 @@ Before: TypeAlias = tuple[int, int]
 """What stands before a text: the kind of the last character that is seen, the gap after it."""
 NOTHING: Final[Before] = (0, JOINED)
 
-WORDY: Final = re.compile("[0-9A-Za-z\u00aa\u00b5\u00ba\u00c0-\u052f\u1e00-\u1fff]")
+_LETTERS: Final = "A-Za-z\u00aa\u00b5\u00ba\u00c0-\u052f\u1e00-\u1fff"
+WORDY: Final = re.compile(f"[0-9{_LETTERS}]")
+_TURN: Final = re.compile(f"[{_LETTERS}](?=[^{_LETTERS}])|[0-9](?=[^0-9])")
+"""A word character before one of another kind."""
 COMPLEX_LOOKS: Final = 256
 """Most terms compared to tell whether a prefix is still open; beyond, it counts as open."""
 
@@ -113,7 +115,7 @@ class Words:
 
     def __init__(self, terms: Sequence[str], breaks: Mapping[str, frozenset[int]]) -> None:
         self._free = dict(breaks)
-        self._complex = sorted(term for term in terms if term in breaks or _turns(term))
+        self._complex = sorted(term for term in terms if term in breaks or _TURN.search(term))
 
     def free(self, term: str) -> frozenset[int]:
         return self._free.get(term, frozenset())
@@ -137,11 +139,6 @@ class Words:
             ):
                 return True
         return False
-
-
-def _turns(term: str) -> bool:
-    kinds = [kind(char) for char in term]
-    return any(one and one != other for one, other in pairwise(kinds))
 
 
 def own_gaps(term: str, normaliser: Normaliser) -> frozenset[int]:

@@ -222,3 +222,24 @@ def test_a_context_rule_that_cannot_be_held_is_refused(context: MutableJson, fie
     spec = SHAPES | {"contexts": [{"name": "x", "riskClass": "A1a", **context}]}
     found = resolve(observed(policy_=policy(spec=spec)))
     assert [problem.where.rpartition(".")[2] for problem in found.problems] == [field]
+
+
+def test_prepared_answers_go_to_the_classes_that_say_them() -> None:
+    own, common = {"en": "own", "zh": "专"}, {"en": "common", "zh": "通"}
+    spec = SHAPES | {
+        "actions": {"default": "Replace", "byClass": {"A4e": "Mask"}},
+        "answers": [{"riskClasses": ["A1a"], **own}, {"riskClasses": ["A5a"], **common}, common],
+    }
+    found = resolve(observed(policy_=policy(spec=spec)))
+    classes = policy_file.unpack(found.packed, "policy", packed=True)["classes"]
+    assert classes["A1a"]["answers"] == [own, common]
+    assert "answers" not in classes["A4e"]
+
+
+def test_replace_without_a_prepared_answer_is_refused() -> None:
+    found = resolve(observed(policy_=policy(spec=SHAPES | {"actions": {"default": "Replace"}})))
+    assert found.reason is Reason.POLICY_INVALID
+    assert {one.where.split(" ")[-1].split(".", 1)[1] for one in found.problems} == {
+        "classes.A1a.answers",
+        "classes.A4e.answers",
+    }
