@@ -133,7 +133,7 @@ def test_a_path_that_is_not_served_is_named_with_the_way_to_allow_it(
     client: openai.OpenAI,
 ) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
-        client.embeddings.create(model="m", input="x")
+        client.files.list()
     assert "spec.guard.paths" in caught.value.message
 
 

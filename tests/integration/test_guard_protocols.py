@@ -17,9 +17,10 @@ import ollama
 import openai
 import pytest
 
-from tests.guard_process import LABEL, TERM, Guard, policy
+from tests.guard_process import LABEL, TERM, Guard, Raw, policy
 from tests.unit.guard.core import dialects
 from tests.upstream import Call, Upstream
+from tests.wait import eventually
 
 REFUSAL = "该内容无法回答。"
 CLEAN = ["今天", "天气", "很好。"]
@@ -437,3 +438,97 @@ def test_what_was_said_is_screened(guard: Guard, upstream: Upstream) -> None:
     assert "今天天气很好。" in transcribe(guard, "天气", response_format="srt")
     with pytest.raises(openai.BadRequestError):
         transcribe(guard, "粗口", response_format="srt")
+
+
+# Uploads.
+
+SIZE = 8 * 1024 * 1024
+HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+TAIL = b'\r\n--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n%b\r\n--x--\r\n'
+
+
+class Taker:
+    """A model server that says how much of a request has come while it is coming."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+        self.broken = False
+
+    async def script(self, call: Call) -> None:
+        self.taken.clear()
+        self.broken = False
+        while b"--x--" not in self.taken[-16:]:
+            data = await call.reader.read(65536)
+            if not data:
+                self.broken = True
+                return
+            self.taken += data
+        await _json(call, {"text": "好"})
+
+
+@pytest.fixture(scope="module")
+def taker() -> Taker:
+    return Taker()
+
+
+@pytest.fixture(scope="module")
+def uploading(taker: Taker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
+    folder = tmp_path_factory.mktemp("uploading")
+    with Upstream(taker.script, lazy=True) as server, _started(server, folder) as process:
+        yield process
+
+
+def begin(raw: Raw, *lines: str) -> None:
+    head = ["POST /v1/audio/transcriptions HTTP/1.1", "Host: x", *lines]
+    head += ["Content-Type: multipart/form-data; boundary=x", "", ""]
+    raw.send("\r\n".join(head).encode())
+
+
+def test_a_large_upload_reaches_the_model_as_it_comes(taker: Taker, uploading: Guard) -> None:
+    sound, tail = bytes(SIZE), TAIL % "好".encode()
+    length = len(HEAD) + len(sound) + len(tail)
+    before = uploading.rss_megabytes()
+    with Raw(uploading) as raw:
+        begin(raw, f"Content-Length: {length}")
+        raw.send(HEAD + sound[: SIZE // 2])
+        eventually(lambda: len(taker.taken) > SIZE // 4)
+        raw.send(sound[SIZE // 2 :] + tail)
+        assert b'"text":"\xe5\xa5\xbd"' in raw.to_end()
+    assert bytes(taker.taken) == HEAD + sound + tail
+    assert uploading.rss_megabytes() < before + 4
+
+
+def test_a_chunked_upload_stays_chunked(taker: Taker, uploading: Guard) -> None:
+    body = HEAD + b"RIFF" + TAIL % b"a"
+    with Raw(uploading) as raw:
+        begin(raw, "Transfer-Encoding: chunked")
+        raw.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert b"HTTP/1.1 200 " in raw.to_end()
+    assert b"RIFF" in taker.taken
+
+
+def test_a_blocked_text_behind_the_file_breaks_the_upload_off(
+    taker: Taker, uploading: Guard
+) -> None:
+    body = HEAD + bytes(200_000) + TAIL % TERM.encode()
+    with Raw(uploading) as raw:
+        begin(raw, f"Content-Length: {len(body)}")
+        raw.send(body)
+        assert b"content_filter" in raw.to_end()
+    eventually(lambda: taker.broken)
+    assert TERM.encode() not in taker.taken
+
+
+def test_a_client_that_goes_away_ends_the_upload(taker: Taker, uploading: Guard) -> None:
+    taker.broken = False
+    with Raw(uploading) as raw:
+        begin(raw, f"Content-Length: {SIZE}")
+        raw.send(HEAD + bytes(100_000))
+        eventually(lambda: len(taker.taken) > 50_000)
+    eventually(lambda: taker.broken)
+
+
+def test_an_upload_beyond_the_limit_is_refused(taker: Taker, uploading: Guard) -> None:
+    with Raw(uploading) as raw:
+        begin(raw, "Content-Length: 20971520")
+        assert b"request_too_large" in raw.to_end()

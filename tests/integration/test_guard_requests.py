@@ -110,7 +110,7 @@ def test_a_compressed_request_is_screened_too(upstream: Upstream, raw: Raw) -> N
         ("GET /v1/chat/completions HTTP/1.1", 405),
         ("POST /v1/models HTTP/1.1", 405),
         ("DELETE /v1/models HTTP/1.1", 405),
-        ("GET /v1/models/m HTTP/1.1", 404),
+        ("GET /v1/files/m HTTP/1.1", 404),
         ("GET //v1/models HTTP/1.1", 404),
         ("GET /v1/Models HTTP/1.1", 404),
         ("GET /v1/%6dodels HTTP/1.1", 404),

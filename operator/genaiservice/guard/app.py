@@ -9,6 +9,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
@@ -187,6 +188,10 @@ class App:
                 answer.keep_alive = False
                 relay.suspend(parts.directive.current)
                 return
+            if account.route is Route.TRANSCRIPTIONS:
+                await self._upload(request, account, answer, trace, relay)
+                account.model, account.streaming = exchange.model, exchange.streaming
+                return
             body = await self._intake.body(request, account, answer)
             relay.request(target.partition("?")[0], request.headers.get("Content-Type", ""), body)
             del body
@@ -200,9 +205,30 @@ class App:
             self._relays.discard(relay)
             relay.close()
 
+    async def _upload(
+        self,
+        request: web.BaseRequest,
+        account: Account,
+        answer: Answer,
+        trace: Trace,
+        relay: Relay,
+    ) -> None:
+        """A form with a file goes to the model as it comes."""
+        # A form that comes compressed goes on plain: its length is not known yet.
+        coded = request.headers.get("Content-Encoding", "identity").lower() != "identity"
+        length = None if coded else request.content_length
+        async with aclosing(self._intake.parts(request, answer)) as parts:
+            await relay.upload(
+                self._parts.pool,
+                self._head(request, account, trace)(length),
+                (request.raw_path.partition("?")[0], request.headers.get("Content-Type", "")),
+                parts,
+                chunked=length is None,
+            )
+
     def _head(
         self, request: web.BaseRequest, account: Account, trace: Trace
-    ) -> Callable[[int], bytes]:
+    ) -> Callable[[int | None], bytes]:
         pool = self._parts.pool
         fields = [
             (b"Host", pool.authority),
@@ -214,8 +240,10 @@ class App:
         method = request.method.encode("ascii")
         target = pool.prefix + request.raw_path.encode("ascii")
 
-        def head(length: int) -> bytes:
-            sized = (b"Content-Length", b"%d" % length)
+        def head(length: int | None) -> bytes:
+            sized = (b"Transfer-Encoding", b"chunked")
+            if length is not None:
+                sized = (b"Content-Length", b"%d" % length)
             bodyless = method in (b"GET", b"DELETE") and not length
             return request_head(method, target, fields if bodyless else [*fields, sized])
 

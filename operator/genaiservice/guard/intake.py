@@ -8,7 +8,7 @@ number of clients can fill the memory of the pod.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from aiohttp import ClientError, web
@@ -23,6 +23,8 @@ from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.refusal import Refusal
 
 BODY_SECONDS: Final = 60.0
+PART_SECONDS: Final = 30.0
+"""How long the next part of a body that goes on as it comes may take."""
 BODIES: Final = 8
 """How many bodies of the largest size may be on their way in at once."""
 PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
@@ -74,6 +76,30 @@ class Intake:
         elif allowed is not None and method != allowed:
             raise RefusedError(refusal.method_not_allowed(allowed))
         return policy
+
+    async def parts(self, request: web.BaseRequest, answer: Answer) -> AsyncGenerator[bytes, None]:
+        """The body as it comes, at most as long as the limit says; never whole in memory."""
+        limit, size = self._limits.request_body_bytes, 0
+        if (request.content_length or 0) > limit:
+            raise RefusedError(refusal.body_too_large(limit))
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            answer.proceed()
+        try:
+            while True:
+                async with asyncio.timeout(PART_SECONDS):
+                    data = await request.content.readany()
+                if not data:
+                    return
+                size += len(data)
+                if size > limit:
+                    raise RefusedError(refusal.body_too_large(limit))
+                yield data
+        except TimeoutError:
+            raise RefusedError(refusal.body_too_slow(PART_SECONDS)) from None
+        except (ClientError, web.RequestPayloadError) as error:
+            if request.transport is None:
+                raise ConnectionResetError from error
+            raise RefusedError(refusal.body_unreadable()) from error
 
     async def body(self, request: web.BaseRequest, account: Account, answer: Answer) -> bytes:
         """The whole body, at most as long as the limit says, within BODY_SECONDS."""

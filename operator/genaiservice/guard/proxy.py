@@ -10,7 +10,8 @@ the answer and stops the model: fail closed.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -27,8 +28,9 @@ from genaiservice.guard.core.effects import (
     Record,
     Respond,
     Send,
+    Upload,
 )
-from genaiservice.guard.core.exchange import Exchange
+from genaiservice.guard.core.exchange import Exchange, State
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
 
@@ -43,6 +45,7 @@ class Relay:
     __slots__ = (
         "_account",
         "_answer",
+        "_chunked",
         "_client",
         "_connection",
         "_done",
@@ -77,6 +80,7 @@ class Relay:
         self._record = record
         self._patience = patience
         self._connection: Connection | None = None
+        self._chunked = False
         self._done = False
         self._turn: asyncio.Future[None] | None = None
         self._fields: list[Field] = []
@@ -126,6 +130,48 @@ class Relay:
             if self._client.writing_paused:
                 connection.pause()
             await self._turn
+
+    async def upload(
+        self,
+        pool: Pool,
+        head: bytes,
+        target: tuple[str, str],
+        parts: AsyncIterator[bytes],
+        *,
+        chunked: bool,
+    ) -> None:
+        """Sends the request to the model as it comes, and returns when the client is answered.
+
+        `target` is its path and content type. No part goes on before it was screened.
+        """
+        self._answer.keep_alive = False  # an answer may come before the whole request was read
+        self._guarded(lambda: self._exchange.open_upload(*target))
+        if self._done:
+            return
+        try:
+            connection = await pool.connection(fresh=True)
+        except UpstreamFailedError as error:
+            self.upstream_closed(error.reason)
+            return
+        if self._done:
+            connection.close()
+            return
+        self._connection, self._chunked = connection, chunked
+        self._account.forwarded = perf_counter()
+        self._turn = self._loop.create_future()
+        connection.send(head, self)
+        async for part in parts:
+            self._guarded(partial(self._exchange.upload, part))
+            if self._done or self._exchange.state is not State.UPLOADING:
+                break
+            await connection.drained()
+        else:
+            self._guarded(self._exchange.uploaded)
+            if self._exchange.state is State.ASKED:
+                if chunked:
+                    connection.write(b"0\r\n\r\n")
+                connection.written()
+        await self._turn
 
     # -- called by the upstream connection
 
@@ -221,6 +267,10 @@ class Relay:
                 self._finish()
             case Forward(body=body):
                 self._forward = body
+            case Upload(data=data):
+                if self._connection is not None and data:
+                    framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+                    self._connection.write(framed)
             case CloseUpstream():
                 self._stop_upstream()
 

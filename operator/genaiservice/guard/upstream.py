@@ -23,6 +23,8 @@ IDLE_SECONDS: Final = 4.0
 IDLE_CONNECTIONS: Final = 256
 HEADER_BYTES: Final = 64 * 1024
 ERROR_GRACE_SECONDS: Final = 1.0
+UPLOAD_SECONDS: Final = 60.0
+"""How long a model may take no further part of a request, or a client send none."""
 
 
 class UpstreamFailedError(Exception):
@@ -60,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_paused",
         "_pool",
+        "_room",
         "_status",
         "_timer",
         "_transport",
@@ -76,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
         self._paused = False
+        self._room: asyncio.Future[None] | None = None
         self.reused = False
         self._reset()
 
@@ -105,6 +109,24 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         self._deadline = self._loop.time() + self._pool.config.first_byte_timeout_seconds
         self._timer = self._loop.call_at(self._deadline, self._watch)
+
+    def write(self, data: bytes) -> None:
+        """A further part of a request whose head went by `send`; the model may take its time."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+            self._deadline = self._loop.time() + UPLOAD_SECONDS
+
+    def written(self) -> None:
+        """The request is complete: from now on its answer is awaited."""
+        if self._timer is not None and not self.answered:
+            self._timer.cancel()
+            self._deadline = self._loop.time() + self._pool.config.first_byte_timeout_seconds
+            self._timer = self._loop.call_at(self._deadline, self._watch)
+
+    async def drained(self) -> None:
+        """Returns when the model takes more of the request, or the connection is gone."""
+        if self._room is not None:
+            await self._room
 
     def pause(self) -> None:
         """The client reads slower than the model writes: stop reading from the model."""
@@ -136,6 +158,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+
+    def pause_writing(self) -> None:
+        if self._room is None:
+            self._room = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         if self._timer is None:  # idle, or already given up: nothing may come now

@@ -60,6 +60,13 @@ class Forward:
 
 
 @dataclass(slots=True)
+class Upload:
+    """This part of a request's body may go to the model now; the rest is on its way."""
+
+    data: bytes
+
+
+@dataclass(slots=True)
 class Respond:
     """The whole answer to the client: head, body, end. Out of `request` nothing is forwarded."""
 
@@ -96,4 +103,4 @@ class Record:
     decision: Decision
 
 
-Effect: TypeAlias = Forward | Respond | Begin | Send | End | CloseUpstream | Record
+Effect: TypeAlias = Forward | Upload | Respond | Begin | Send | End | CloseUpstream | Record

@@ -31,6 +31,7 @@ from genaiservice.guard.core.effects import (
     Record,
     Respond,
     Send,
+    Upload,
 )
 from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
 from genaiservice.guard.core.live import UNREADABLE
@@ -47,6 +48,8 @@ __all__ = ["DEFAULT_LABEL", "Exchange", "LabelMode", "Options", "Screening", "St
 class State(StrEnum):
     NEW = "new"
     """No request yet."""
+    UPLOADING = "uploading"
+    """The request is on its way to the model part by part, as it is screened."""
     ASKED = "asked"
     """The request went to the model; its head is awaited."""
     PASSING = "passing"
@@ -59,6 +62,9 @@ class State(StrEnum):
 
 class Call(StrEnum):
     REQUEST = "request"
+    OPEN_UPLOAD = "open_upload"
+    UPLOAD = "upload"
+    UPLOADED = "uploaded"
     RESPONSE = "response"
     UPSTREAM = "upstream"
     CLOSED = "closed"
@@ -68,6 +74,14 @@ class Call(StrEnum):
 TABLE: Final[dict[State, dict[Call, tuple[str, frozenset[State]]]]] = {
     State.NEW: {
         Call.REQUEST: ("_request", frozenset({State.ASKED, State.DONE})),
+        Call.OPEN_UPLOAD: ("_open_upload", frozenset({State.UPLOADING, State.DONE})),
+        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
+    },
+    State.UPLOADING: {
+        Call.UPLOAD: ("_upload", frozenset({State.UPLOADING, State.DONE})),
+        Call.UPLOADED: ("_uploaded", frozenset({State.ASKED, State.DONE})),
+        Call.RESPONSE: ("_early", frozenset({State.COLLECTING, State.DONE})),
+        Call.CLOSED: ("_unreachable", frozenset({State.DONE})),
         Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
     },
     State.ASKED: {
@@ -123,6 +137,7 @@ class Exchange:
         self._status = 0
         self._content_type = self._kind = ""
         self._unlabelled = False
+        self._form: transcription.Upload | None = None
         self._body = bytearray()
 
     @property
@@ -150,6 +165,18 @@ class Exchange:
         `path` is without query. GET requests come with an empty body.
         """
         return self._call(Call.REQUEST, path, content_type, body)
+
+    def open_upload(self, path: str, content_type: str) -> list[Effect]:
+        """Instead of `request`, for a body that goes on as it comes; nothing, or `Respond`."""
+        return self._call(Call.OPEN_UPLOAD, path, content_type)
+
+    def upload(self, data: bytes) -> list[Effect]:
+        """A part of the body: `Upload`s of what may go on, or `Respond` and `CloseUpstream`."""
+        return self._call(Call.UPLOAD, data)
+
+    def uploaded(self) -> list[Effect]:
+        """The body has ended; the last `Upload`, or `Respond` and `CloseUpstream`."""
+        return self._call(Call.UPLOADED)
 
     def response(self, status: int, content_type: str) -> list[Effect]:
         """The model's head arrived. A streamed answer begins at once, a whole one is held."""
@@ -241,6 +268,58 @@ class Exchange:
 
     def _shaped(self, body: bytes) -> bytes:
         return self._rules.error(body) if self._rules else body
+
+    def _open_upload(self, path: str, content_type: str) -> list[Effect]:
+        self._state = State.UPLOADING
+        dialect = DIALECTS.get(path)
+        if dialect is not Dialect.TRANSCRIPTIONS:
+            return self._refuse("path_refused")
+        self._rules = RULES[dialect]
+        try:
+            self._form = transcription.Upload(content_type)
+        except RefusedError as error:
+            return self._refuse(error.reason, error.where)
+        return []
+
+    def _upload(self, data: bytes) -> list[Effect]:
+        if self._form is None:
+            return []
+        effects: list[Effect] = []
+        try:
+            for part, passage in self._form.feed(data):
+                found = prompt.screen(
+                    self._policy, self._options.input, [passage] if passage else []
+                )
+                effects += map(Record, found)
+                if any(decision.action in (Action.BLOCK, Action.MASK) for decision in found):
+                    # The length of the form may be announced: a mask would change it.
+                    self._state = State.DONE
+                    records = [effect for effect in effects if isinstance(effect, Record)]
+                    return [self._told("content_filter"), *records, CloseUpstream()]
+                effects.append(Upload(part))
+        except RefusedError as error:
+            return [*self._refuse(error.reason, error.where), CloseUpstream()]
+        except ScreeningLimitError:
+            return [*self._refuse("request_invalid"), CloseUpstream()]
+        return effects
+
+    def _uploaded(self) -> list[Effect]:
+        if self._form is None:
+            return []
+        try:
+            rest, self._asked = self._form.end()
+        except RefusedError as error:
+            return [*self._refuse(error.reason, error.where), CloseUpstream()]
+        self._state, self._form = State.ASKED, None
+        return [Upload(rest)]
+
+    def _early(self, status: int, content_type: str) -> list[Effect]:
+        """The model answers before it was asked: only to say that it will not."""
+        if status < 400:
+            return [*self._failed("upstream_garbage", None), CloseUpstream()]
+        self._status, self._content_type = status, content_type
+        self._state = State.COLLECTING
+        return []
 
     # The answer's head.
 

@@ -41,30 +41,56 @@ def boundary(content_type: str) -> bytes:
 
 
 class Form:
-    """`feed` for each read, then `end`; `texts` grows as parts become complete."""
+    """`feed` for each read, then `end`; both answer bytes that may go on, in order.
+
+    The bytes of a text come with it, so that they wait until it was screened; those of a file go
+    on at once. The last boundary comes from `end`: without it no reader takes the form for whole.
+    """
 
     def __init__(self, content_type: str) -> None:
         self._mark = b"\r\n--" + boundary(content_type)
         self._buffer = b"\r\n"  # so that the first boundary looks like the others
+        self._before = len(self._buffer)
+        self._raw = bytearray()
+        self._pieces: list[tuple[bytes, FormText | None]] = []
         self._state = "before"
         self._name = ""
         self._file = False
         self._value = bytearray()
         self._parts = 0
-        self.texts: list[FormText] = []
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> list[tuple[bytes, FormText | None]]:
         self._buffer += data
         while self._step():
             pass
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
-    def end(self) -> None:
+    def end(self) -> bytes:
         if self._state != "after" or self._buffer.strip(b"\r\n"):
             raise BadFormError
+        self._take(len(self._buffer))
+        return bytes(self._raw)
+
+    def _take(self, size: int) -> bytes:
+        """Reads `size` bytes; they wait in `_raw` until they may go on."""
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        self._raw += data
+        if self._before and len(self._raw) >= self._before:
+            del self._raw[: self._before]
+            self._before = 0
+        return data
+
+    def _pass(self, text: FormText | None = None) -> None:
+        if self._raw:
+            self._pieces.append((bytes(self._raw), text))
+            self._raw.clear()
 
     def _step(self) -> bool:
         """Reads on by one piece of the form's syntax; False when more bytes are needed."""
         if self._state == "after":
+            if len(self._buffer) > HEAD_LIMIT:
+                raise BadFormError
             return False
         if self._state == "mark":
             return self._after_mark()
@@ -73,21 +99,19 @@ class Form:
         at = self._buffer.find(self._mark)
         if at < 0:
             # The last bytes may be the beginning of a boundary.
-            keep = len(self._mark) - 1
-            self._content(self._buffer[:-keep])
-            self._buffer = self._buffer[-keep:]
+            self._content(self._take(max(0, len(self._buffer) - len(self._mark) + 1)))
             return False
-        self._content(self._buffer[:at])
-        self._buffer = self._buffer[at + len(self._mark) :]
-        if self._state == "part":
+        self._content(self._take(at))
+        if self._state == "part" and not self._file:
             self._close_part()
+        self._take(len(self._mark))
         self._state = "mark"
         return True
 
     def _after_mark(self) -> bool:
         if len(self._buffer) < 2:
             return False
-        sign, self._buffer = self._buffer[:2], self._buffer[2:]
+        sign = self._take(2)
         if sign not in (b"\r\n", b"--"):
             raise BadFormError
         self._state = "head" if sign == b"\r\n" else "after"
@@ -99,8 +123,7 @@ class Form:
             if len(self._buffer) > HEAD_LIMIT:
                 raise BadFormError
             return False
-        self._read_head(self._buffer[:end])
-        self._buffer = self._buffer[end + 4 :]
+        self._read_head(self._take(end + 4)[:-4])
         self._state = "part"
         return True
 
@@ -132,15 +155,15 @@ class Form:
         if self._state == "before":
             if data.strip(b"\r\n"):
                 raise BadFormError
-        elif not self._file:
+        elif self._file:
+            self._pass()
+        else:
             self._value += data
             if len(self._value) > TEXT_LIMIT:
                 raise BadFormError
 
     def _close_part(self) -> None:
-        if self._file:
-            return
         try:
-            self.texts.append(FormText(self._name, self._value.decode()))
+            self._pass(FormText(self._name, self._value.decode()))
         except UnicodeDecodeError:
             raise BadFormError from None

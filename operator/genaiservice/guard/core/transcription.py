@@ -37,29 +37,54 @@ _SETTINGS: Final = frozenset({"model", "language", "response_format", "temperatu
 _PATH: Final = ("text",)
 
 
+class Upload:
+    """A request on its way: `feed` for each read, then `end`; both raise `RefusedError`."""
+
+    def __init__(self, content_type: str) -> None:
+        try:
+            self._form = multipart.Form(content_type)
+        except multipart.BadFormError:
+            raise RefusedError("request_not_form") from None
+        self._given: dict[str, str] = {}
+        self._passages: list[Passage] = []
+
+    def feed(self, data: bytes) -> list[tuple[bytes, Passage | None]]:
+        """Bytes that may go on, each with the text that must be screened before."""
+        try:
+            pieces = self._form.feed(data)
+        except multipart.BadFormError:
+            raise RefusedError("request_not_form") from None
+        return [(data, self._passage(text) if text else None) for data, text in pieces]
+
+    def end(self) -> tuple[bytes, Request]:
+        try:
+            rest = self._form.end()
+        except multipart.BadFormError:
+            raise RefusedError("request_not_form") from None
+        asked = Request(
+            dialect=Dialect.TRANSCRIPTIONS,
+            stream=self._given.get("stream", "").lower() in ("true", "1"),
+            model=self._given.get("model", ""),
+            language=language(self._passages),
+        )
+        return rest, asked
+
+    def _passage(self, text: multipart.FormText) -> Passage | None:
+        if text.name in self._given and not text.name.endswith("[]"):
+            raise RefusedError("request_duplicate_key", text.name)
+        self._given[text.name] = text.value
+        if text.name in _SETTINGS and is_word(text.value):
+            return None
+        passage = Passage(text.name, [Leaf([text.value], 0)])
+        self._passages.append(passage)
+        return passage
+
+
 def parse(content_type: str, body: bytes) -> Prompt:
-    """The request; raises `RefusedError`."""
-    try:
-        form = multipart.Form(content_type)
-        form.feed(body)
-        form.end()
-    except multipart.BadFormError:
-        raise RefusedError("request_not_form") from None
-    single = [text.name for text in form.texts if not text.name.endswith("[]")]
-    if len(single) != len(set(single)):
-        raise RefusedError("request_duplicate_key")
-    given = {text.name: text.value for text in form.texts}
-    passages = [
-        Passage(text.name, [Leaf([text.value], 0)])
-        for text in form.texts
-        if text.name not in _SETTINGS or not is_word(text.value)
-    ]
-    asked = Request(
-        dialect=Dialect.TRANSCRIPTIONS,
-        stream=given.get("stream", "").lower() in ("true", "1"),
-        model=given.get("model", ""),
-        language=language(passages),
-    )
+    """A whole request; raises `RefusedError`."""
+    upload = Upload(content_type)
+    passages = [passage for _, passage in upload.feed(body) if passage]
+    _, asked = upload.end()
     return Prompt(asked, {}, passages)
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from genaiservice.api.directive import Directive, Mode
 from genaiservice.api.problem import Text
-from genaiservice.guard.core.effects import Begin, Forward, Respond, Send
+from genaiservice.guard.core.effects import (
+    Begin,
+    CloseUpstream,
+    Effect,
+    Forward,
+    Respond,
+    Send,
+    Upload,
+)
 from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
 from tests.unit.guard.core import dialects
 from tests.unit.guard.core.talk import MASKED, POLICY, REFUSAL, TERM, UNLABELLED, Heard, ask
@@ -577,6 +585,40 @@ def test_a_clean_form_goes_as_its_bytes() -> None:
     exchange = Exchange(POLICY, UNLABELLED)
     path, content_type = "/v1/audio/transcriptions", 'multipart/form-data; boundary="x"'
     assert exchange.request(path, content_type, body) == [Forward(body)]
+
+
+@pytest.mark.parametrize("step", [1, 3, 17, 1000])
+def test_a_form_goes_on_as_it_comes_and_unaltered(step: int) -> None:
+    body = form(FILE, ('name="prompt"', "你好"), ('name="empty"', ""), ('name="model"', "m"))
+    exchange = Exchange(POLICY, UNLABELLED)
+    assert exchange.open_upload("/v1/audio/transcriptions", "multipart/form-data; boundary=x") == []
+    effects = [
+        effect
+        for at in range(0, len(body), step)
+        for effect in exchange.upload(body[at : at + step])
+    ]
+    effects += exchange.uploaded()
+    assert all(isinstance(effect, Upload) for effect in effects)
+    assert b"".join(effect.data for effect in effects if isinstance(effect, Upload)) == body
+    assert exchange.model == "m"
+
+
+@pytest.mark.parametrize("step", [1, 3, 17, 1000])
+@pytest.mark.parametrize("name", FORMS)
+def test_no_text_of_a_form_goes_on_before_it_was_screened(name: str, step: int) -> None:
+    body, reason = FORMS[name]
+    exchange = Exchange(POLICY, UNLABELLED)
+    exchange.open_upload("/v1/audio/transcriptions", "multipart/form-data; boundary=x")
+    effects: list[Effect] = []
+    for at in range(0, len(body), step):
+        effects += exchange.upload(body[at : at + step])
+    effects += exchange.uploaded()
+    sent = b"".join(effect.data for effect in effects if isinstance(effect, Upload))
+    assert not any(word.encode()[:6] in sent for word in (TERM, MASKED)), name
+    assert not sent.endswith(b"--x--\r\n")
+    told = next(effect for effect in effects if isinstance(effect, Respond))
+    assert json.loads(told.body)["error"]["code"] == reason
+    assert isinstance(effects[-1], CloseUpstream)
 
 
 def transcript_events(*texts: str) -> list[bytes]:

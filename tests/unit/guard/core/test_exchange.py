@@ -54,8 +54,15 @@ SUSPEND = Directive(
 # States.
 
 
+FORM = ("/v1/audio/transcriptions", "multipart/form-data; boundary=x")
+
+
 def in_state(state: State) -> Exchange:
     exchange = Exchange(POLICY, UNLABELLED)
+    if state is State.UPLOADING:
+        exchange.open_upload(*FORM)
+        assert exchange.state is state
+        return exchange
     path = "/v1/models" if state is State.PASSING else "/v1/chat/completions"
     kind = "text/event-stream" if state is State.STREAMING else "application/json"
     if state is not State.NEW:
@@ -70,6 +77,9 @@ def in_state(state: State) -> Exchange:
 
 CALLS: dict[Call, Any] = {
     Call.REQUEST: lambda exchange: exchange.request("/v1/models", "", b""),
+    Call.OPEN_UPLOAD: lambda exchange: exchange.open_upload(*FORM),
+    Call.UPLOAD: lambda exchange: exchange.upload(b"--x\r\n"),
+    Call.UPLOADED: lambda exchange: exchange.uploaded(),
     Call.RESPONSE: lambda exchange: exchange.response(200, "application/json"),
     Call.UPSTREAM: lambda exchange: exchange.upstream(chunk("你好")),
     Call.CLOSED: lambda exchange: exchange.upstream_closed(None),
@@ -134,7 +144,16 @@ def test_listed_paths_pass_as_they_are(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/engines", "/api/pull", "/v1/models/../x", "/v1/chat/completions/", "/", "/v1//models", "/V1/models"]
+    "path",
+    [
+        "/v1/engines",
+        "/api/pull",
+        "/v1/models/../x",
+        "/v1/chat/completions/",
+        "/",
+        "/v1//models",
+        "/V1/models",
+    ],
 )
 def test_every_other_path_is_refused(path: str) -> None:
     _, heard = ask(path=path)
