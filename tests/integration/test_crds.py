@@ -270,9 +270,9 @@ BAD_POLICIES = (
     Bad("spec/sources/1/configMap/name", "My Terms", "write the name of a ConfigMap"),
     Bad("spec/sources/1/configMap/key", "a/b", "write a key of the ConfigMap"),
     Bad("spec/sources/2/configMap/encoding", "zip", '"plain", "gzip"'),
-    Bad("spec/actions/default", "Delete", '"Block", "Mask", "Flag"'),
+    Bad("spec/actions/default", "Delete", '"Block", "Replace", "Mask", "Flag"'),
     Bad("spec/actions/byClass", {"A9z": "Mask"}, "write for example A3a: Mask"),
-    Bad("spec/actions/byClass/A3a", "Hide", '"Block", "Mask", "Flag"'),
+    Bad("spec/actions/byClass/A3a", "Hide", '"Block", "Replace", "Mask", "Flag"'),
     Bad("spec/mask", "", "at least 1 chars long"),
     Bad("spec/normalisation/case", "no", "must be of type boolean"),
 )
