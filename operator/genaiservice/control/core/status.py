@@ -14,7 +14,7 @@ from genaiservice.api.conditions import MEANINGS, Reason
 from genaiservice.api.declared import guard
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.problem import Text
-from genaiservice.control.core import pages
+from genaiservice.control.core import cluster, pages
 from genaiservice.control.core.condition import Status, bilingual, cut, told
 from genaiservice.control.core.conditions import all_conditions
 from genaiservice.control.core.families import rank
@@ -69,8 +69,11 @@ def service_status(situation: Situation) -> MutableJson:
 
 
 def _facts(situation: Situation, rest: Json) -> MutableJson:
-    """What the declared pages answered. While `rest` stays as it stands, so do they, until one
-    has news; when something else is written, the looks that it rests on are written with it."""
+    """What was seen in the cluster and on the declared pages.
+
+    While `rest` stays as it stands, so do the pages, until one has news; when something else is
+    written, the looks that it rests on are written with it.
+    """
     observed = situation.observed
     known = pages.facts_of(observed.pages or {}, situation.now)
     told: list[Json] = [pages.told(name, (observed.pages or {})[name]) for name in sorted(known)]
@@ -79,7 +82,9 @@ def _facts(situation: Situation, rest: Json) -> MutableJson:
         others = {key: value for key, value in standing.items() if key != "facts"}
         if others == rest:
             told = pages.settled(standing.get("facts"), told, situation.now)
-    return {"pages": told} if told else {}
+    facts: MutableJson = {"pages": told} if told else {}
+    seen = cluster.told(observed, lookup(standing, "facts", "cluster"), situation.now)
+    return facts | ({"cluster": seen} if seen else {})
 
 
 def _rule_pack(verdict: Verdict) -> MutableJson:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import yaml
 import genaiservice.rules
 from genaiservice.api import names
 from genaiservice.api.jsontree import MutableJson
-from genaiservice.control.core.facts import facts
+from genaiservice.control.core.cluster import told as cluster_told
+from genaiservice.control.core.facts import facts, shown
 from genaiservice.control.core.observed import Observed, claims, policy_config_maps
-from genaiservice.control.core.pages import Record
+from genaiservice.control.core.pages import Record, told
 from genaiservice.control.core.routes import backends
 from tests.build import NOW as NOON
 from tests.build import core_service, observed, pod, policy, service
@@ -98,9 +100,9 @@ def test_facts_fit_the_schema_that_the_rules_give_for_them() -> None:
             )
         },
     )  # fmt: skip
-    told = facts(seen, NOON)
-    jsonschema.validate(told, schema, jsonschema.Draft202012Validator)
-    assert told["cluster"].keys() == {
+    known = facts(seen, NOON)
+    jsonschema.validate(known, schema, jsonschema.Draft202012Validator)
+    assert known["cluster"].keys() == {
         "takenAt", "podDisruptionBudget", "probes", "exposure", "images",
     }  # fmt: skip
 
@@ -288,3 +290,46 @@ def test_a_route_leads_to_services_of_its_own_namespace_or_the_one_it_names() ->
         "spec": {"defaultBackend": {"service": {"name": "a"}}},
     }
     assert list(backends(last)) == [("shop", "a")]
+
+
+def test_the_status_shows_since_when_the_cluster_looks_so() -> None:
+    waiting, running = model(), model(image=f"m@{DIGEST}", **PROBES)
+    first = cluster_told(adopted(waiting), None, NOON)
+    assert first == {
+        "podDisruptionBudget": False, "probes": False, "exposure": [],
+        "takenAt": "2026-11-25T02:00:00Z",
+    }  # fmt: skip
+    later = NOON + timedelta(hours=1)
+    assert cluster_told(adopted(waiting), first, later) == first
+    changed = cluster_told(adopted(running), first, later)
+    assert (changed["probes"], changed["takenAt"]) == (True, "2026-11-25T03:00:00Z")
+    assert cluster_told(adopted(), None, NOON) == {}
+
+
+def test_what_the_operator_makes_itself_is_no_news() -> None:
+    seen = observed(children=[owned("Deployment", {"replicas": 3})], pods=[pod()])
+    assert cluster(seen).keys() >= {"replicas", "podDisruptionBudget"}
+    assert cluster_told(seen, None, NOON).keys() == {"takenAt", "probes", "exposure"}
+
+
+def test_facts_come_back_from_the_status_that_shows_them() -> None:
+    loose = model()
+    loose["status"]["containerStatuses"] = [{"name": "model", "imageID": "example.test/model:1"}]
+    record = Record(url="https://a.example/", asked="x", at=NOON, status=200)
+    seen = adopted(loose, pages={"complaints.url": record})
+    status = {
+        "facts": {
+            "cluster": cluster_told(seen, None, NOON),
+            "pages": [told("complaints.url", record)],
+        }
+    }
+    of = {**service(adopt={}), "status": status}
+    assert shown(of, NOON) == facts(seen, NOON)
+    assert shown(of, NOON + timedelta(days=8))["pages"] == {}
+
+
+@pytest.mark.parametrize("status", [None, {}, {"facts": []}, {"facts": {"cluster": {"probes": 1}}}])
+def test_a_status_without_facts_gives_none(status: Any) -> None:
+    known = shown({**service(), "status": status}, NOON)
+    assert known.keys() == {"service", "workload", "guard", "pages"}
+    assert known["pages"] == {}
