@@ -75,8 +75,11 @@ def _facts(situation: Situation, rest: Json) -> MutableJson:
     written, the looks that it rests on are written with it.
     """
     observed = situation.observed
-    known = pages.facts_of(observed.pages or {}, situation.now)
-    told: list[Json] = [pages.told(name, (observed.pages or {})[name]) for name in sorted(known)]
+    told: list[Json] = [
+        pages.told(name, record)
+        for name, record in sorted((observed.pages or {}).items())
+        if pages.holds(record, situation.now)
+    ]
     standing = observed.service.get("status")
     if isinstance(standing, dict):
         others = {key: value for key, value in standing.items() if key != "facts"}

@@ -131,6 +131,8 @@ class Fetcher:
         return url
 
     async def _read(self, wanted: Wanted, response: aiohttp.ClientResponse) -> Answer:
+        if response.status >= 600:  # no status that HTTP knows
+            raise _Refused("ProtocolError")
         if response.status != OK:
             return Answer(status=response.status, found={})
         document = wanted.kind is Kind.DOCUMENT

@@ -81,6 +81,13 @@ async def test_another_status_is_told_and_its_text_is_not_read(
     assert answer == Answer(status=status, found={})
 
 
+async def test_a_status_that_http_does_not_know_is_no_answer(
+    authority: Authority, site: Site
+) -> None:
+    answer = await seen(authority, site, says("", status=999), PHONE)
+    assert answer == Answer(error="ProtocolError", found={})
+
+
 async def hang(_: web.Request) -> web.StreamResponse:
     await asyncio.sleep(60)
     return web.Response()
