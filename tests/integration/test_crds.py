@@ -115,8 +115,55 @@ OVERRIDE = {
     "reason": "垂直领域",
     "approver": "李示例",
 }
+U = "spec/guard/users"
+BY_TOKEN: dict[str, Any] = {
+    "source": "Token",
+    "token": {"issuer": "https://login.test", "audience": "chat"},
+}
+KEYS = {"name": "keys", "key": "jwks.json"}
 BAD_SERVICES = (
     # What runs
+    Bad(U, {"identity": {"source": "Token"}}, "so write token", f"{dotted(U)}.identity.source"),
+    Bad(U, {"identity": BY_TOKEN}, "either jwksUrl or", f"{dotted(U)}.identity.token"),
+    Bad(
+        U,
+        {"identity": {"source": "Gateway", "gateway": {"addresses": []}}},
+        "anybody could send the header",
+        f"{dotted(U)}.identity.source",
+    ),
+    Bad(
+        U,
+        {"identity": {"source": "Gateway", "gateway": {"addresses": ["10.0.0.0/99"]}}},
+        "write an address or a network",
+        f"{dotted(U)}.identity.gateway.addresses[0]",
+    ),
+    Bad(
+        U,
+        {"identity": {"source": "Nobody", "missing": "TreatAsAdult"}},
+        "write ageGate true",
+        f"{dotted(U)}.identity.missing",
+    ),
+    Bad(
+        U,
+        {
+            "identity": {**BY_TOKEN, "token": {**BY_TOKEN["token"], "jwksConfigMap": KEYS}},
+            "store": {"kind": "Redis", "url": "redis://redis:6379/0"},
+        },
+        "write identity.pseudonymKeySecret",
+        f"{dotted(U)}.identity",
+    ),
+    Bad(
+        U,
+        {"identity": {"source": "Nobody"}, "store": {"kind": "Memory", "url": "redis://a:1/0"}},
+        "remove it for Memory",
+        f"{dotted(U)}.store.kind",
+    ),
+    Bad(
+        U,
+        {"identity": {"source": "Nobody"}, "store": {"kind": "Redis", "url": "redis://u:p@a/0"}},
+        "without a password",
+        f"{dotted(U)}.store.url",
+    ),
     Bad("spec/workload/adopt", {}, "write exactly one of managed", "spec.workload"),
     Bad("spec/workload", {}, "write exactly one of managed"),
     Bad("spec/workload/managed/port", 8790, "another port in spec.guard.port", "spec.guard.port"),

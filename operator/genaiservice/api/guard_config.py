@@ -10,8 +10,9 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from genaiservice.api import names, recording_config
+from genaiservice.api import label_config, names, recording_config
 from genaiservice.api.fields import Fields, fault
+from genaiservice.api.label_config import MediaLabels
 from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.api.recording_config import Recording, read_recording
 from genaiservice.api.users_config import UsersConfig
@@ -100,7 +101,7 @@ class GuardConfig:
     """Relative file names are relative to the folder of the configuration file.
 
     `paths`: further paths that pass unscreened. `decision_log`: a file, "-" for standard output.
-    `users`: None where the service knows no users.
+    `users`: None where the service knows no users. `media`: None where no files are labelled.
     """
 
     upstream: Upstream
@@ -117,6 +118,7 @@ class GuardConfig:
     record: Recording = recording_config.DEFAULT
     telemetry: Telemetry = Telemetry()
     users: UsersConfig | None = None
+    media: MediaLabels | None = None
 
 
 def parse(tree: Any) -> GuardConfig:
@@ -138,6 +140,7 @@ def parse(tree: Any) -> GuardConfig:
         record=read_recording(root.child("record")),
         telemetry=_telemetry(root.child("telemetry")),
         users=_users(root),
+        media=_media(root),
     )
     root.end()
     if problems:
@@ -148,11 +151,12 @@ def parse(tree: Any) -> GuardConfig:
 def render(config: GuardConfig) -> dict[str, Any]:
     """The JSON of `config`, every field written out; `parse(render(c)) == c`.
 
-    But for `users` where there are none: a guard of before that field can then still restart.
+    But for `users` and `media` where there are none: a guard of before them can then still restart.
     """
     rendered: dict[str, Any] = _render(config)
-    if config.users is None:
-        del rendered["users"]
+    for later in ("users", "media"):
+        if rendered[later] is None:
+            del rendered[later]
     return rendered
 
 
@@ -172,6 +176,12 @@ def _camel(name: str) -> str:
 def _users(root: Fields) -> UsersConfig | None:
     """Absent or null: the guard knows no users, and nothing is asked of them."""
     return None if root.value("users", None) is None else read_users(root.child("users"))
+
+
+def _media(root: Fields) -> MediaLabels | None:
+    """Absent or null: the guard labels no files, so none that needs a label leaves."""
+    given = root.value("media", None) is not None
+    return label_config.read(root.child("media")) if given else None
 
 
 def _service(read: Fields) -> ServiceRef:

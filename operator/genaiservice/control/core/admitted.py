@@ -11,10 +11,35 @@ from typing import Any, Final
 
 from genaiservice.api import names, policy_file
 from genaiservice.api.declared import compliance, integer, json_object, text, workload
-from genaiservice.api.jsontree import Json, MutableJson, lookup
+from genaiservice.api.jsontree import Json, MutableJson, lookup, merge_patch
 from genaiservice.control.core.observed import Observed
 
 HISTORY: Final = 3
+MEDIA: Final = (
+    *(("labelling", kind) for kind in ("image", "audio", "video")),
+    ("provider", "aigcProviderCode"),
+)
+USERS: Final = (
+    *(
+        ("minors", field)
+        for field in (
+            *("policy", "ageSignal", "ageClaim", "bands", "breakReminderMinutes", "curfew"),
+            *("guardianOverride", "exitNeedsGuardian"),
+        )
+    ),
+    *(
+        ("accounts", field)
+        for field in ("registrationRequired", "realName", "agreementClaim", "realNameClaim")
+    ),
+    ("agreement", "version"),
+    ("scope", "propagation"),
+    ("scope", "anthropomorphic"),
+    ("anthropomorphicService", "reminderMinutes"),
+    ("contentSafety", "misuse"),
+    ("incident", "sanctionLadder"),
+)
+"""Declarations that reach the guard beside the text ones: of files, and of users where it knows
+any (`spec.guard.users`)."""
 LIVE_GUARD_FIELDS: Final = ("moderationPolicy", "killSwitch", "suspendGraceSeconds")
 """Act at once, allowed or not: they make a service safer or stop it."""
 LIVE_WORKLOAD_FIELDS: Final = ("replicas", "autoscaling", "evictUnguarded")
@@ -26,6 +51,7 @@ def excerpt(spec: Json) -> MutableJson:
     sides = json_object(spec.get("workload"))
     declared = compliance(spec)
     safety = json_object(declared.get("contentSafety"))
+    kept = (*MEDIA, *(USERS if lookup(spec, "guard", "users") else ()))
     content: MutableJson = plain(
         {
             "workload": {
@@ -44,7 +70,18 @@ def excerpt(spec: Json) -> MutableJson:
             },
         }
     )
-    return content
+    whole: MutableJson = merge_patch(content, {"compliance": _picked(declared, kept)})
+    return whole
+
+
+def _picked(tree: Json, paths: tuple[tuple[str, str], ...]) -> MutableJson:
+    """What stands at `paths`, in its place; what is not there stays out."""
+    found: MutableJson = {}
+    for group, field in paths:
+        value = plain(lookup(tree, group, field))
+        if value is not None:
+            found.setdefault(group, {})[field] = value
+    return found
 
 
 def _text_label(declared: Json) -> Json:

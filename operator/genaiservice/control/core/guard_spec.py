@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from genaiservice.api import guard_config, names
+from genaiservice.api import guard_config, label_config, names
 from genaiservice.api.declared import (
     Mode,
     compliance,
@@ -21,6 +21,7 @@ from genaiservice.api.declared import (
 from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.control.core import guard_users
 from genaiservice.control.core.quantity import amount, canonical
 
 CONFIG_MAP_BYTES: Final = 900 * 1024
@@ -59,6 +60,8 @@ def config_tree(namespace: str, name: str, spec: Json) -> MutableJson:
         "policyFile": names.FILE_POLICY,
         "complaintUrl": _plain_url(text(lookup(compliance(spec), "complaints", "url"))),
         "telemetry": lookup(spec, "guard", "telemetry"),
+        "users": guard_users.users_tree(spec),
+        "media": _media(compliance(spec)),
     }
     present = {key: value for key, value in tree.items() if value is not None}
     return guard_config.render(guard_config.parse(present))
@@ -75,6 +78,14 @@ def _label(declared: Json) -> MutableJson:
     mode = LABEL_MODES.get(text(label.get("mode")), LabelMode.PREFIX)
     wording = text(label.get("labelText")).strip()
     return {"mode": mode.value} | ({"text": wording} if wording else {})
+
+
+def _media(declared: Json) -> MutableJson | None:
+    """None where no picture, sound or film is declared: the guard then lets none out."""
+    labelling = json_object(declared.get("labelling"))
+    if not any(labelling.get(kind) for kind in ("image", "audio", "video")):
+        return None
+    return label_config.of_declaration(declared)
 
 
 def _plain_url(url: str) -> str:
@@ -170,8 +181,14 @@ def container(spec: Json, image: str, pull_policy: str) -> MutableJson:
         "volumeMounts": [
             {"name": names.VOLUME_CONFIG, "mountPath": names.PATH_CONFIG, "readOnly": True},
             {"name": names.VOLUME_DIRECTIVE, "mountPath": names.PATH_DIRECTIVE, "readOnly": True},
+            *_secret_mounts(spec),
         ],
     }
+
+
+def _secret_mounts(spec: Json) -> list[MutableJson]:
+    mount = {"name": names.VOLUME_SECRETS, "mountPath": names.PATH_SECRETS, "readOnly": True}
+    return [mount] if guard_users.sources(spec) else []
 
 
 def _port(name: str, number: int) -> MutableJson:
@@ -203,7 +220,7 @@ def _resources(declared: Json) -> MutableJson:
     return merged
 
 
-def volumes(name: str) -> list[MutableJson]:
+def volumes(name: str, spec: Json | None = None) -> list[MutableJson]:
     annotation = f"metadata.annotations['{names.ANNOTATION_DIRECTIVE}']"
     reference = {"apiVersion": "v1", "fieldPath": annotation}
     return [
@@ -218,7 +235,15 @@ def volumes(name: str) -> list[MutableJson]:
                 "items": [{"path": names.FILE_DIRECTIVE, "fieldRef": reference}],
             },
         },
+        *_secret_volume(spec),
     ]
+
+
+def _secret_volume(spec: Json | None) -> list[MutableJson]:
+    """Readable for the guard's own user, which no group of the pod is known to hold."""
+    files = guard_users.sources(spec)
+    projected = {"defaultMode": 0o444, "sources": files}
+    return [{"name": names.VOLUME_SECRETS, "projected": projected}] if files else []
 
 
 def profile(
@@ -228,6 +253,7 @@ def profile(
     allowed: bool,
     guard_container: Json,
     *,
+    spec: Json | None = None,
     suspended: bool = False,
 ) -> MutableJson:
     """The GuardProfile: what admission demands of a pod of this service."""
@@ -245,6 +271,6 @@ def profile(
             "service": name,
             "rolloutAllowed": allowed,
             "container": dict(guard_container),
-            "volumes": volumes(name),
+            "volumes": volumes(name, spec),
         },
     }

@@ -67,6 +67,7 @@ def _profile(situation: Situation) -> MutableJson | None:
         situation.mode,
         situation.effect.open,
         situation.guard_container,
+        spec=situation.spec,
         suspended=situation.suspended,
     )
     return wanted if differs(observed.profile, wanted) else None
