@@ -20,7 +20,7 @@ from typing import Final
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncovered
 from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
-from genaiservice.guard.core.normalise import Normaliser
+from genaiservice.guard.core.normalise import Normaliser, gap_of
 from genaiservice.guard.core.patterns import Mixed
 from genaiservice.guard.core.words import WORDY, Behind, Gaps
 
@@ -62,6 +62,7 @@ class Screener:
         "_behind",
         "_context",
         "_decided",
+        "_gap",
         "_mask",
         "_normal",
         "_normal_base",
@@ -96,6 +97,7 @@ class Screener:
         self._opens = terms.opens
         self._words = bool(terms.words)
         self._behind = Behind(normaliser)
+        self._gap = 0  # after the context, when words count in it
         self.blocked: Hit | None = None
         self.hits: list[Hit] = [] if hits is None else hits
         self._context = ""
@@ -123,8 +125,8 @@ class Screener:
         more = text.translate(self._table)
         if self._allowed is not None or self._sent:
             return self._advance(text, more)
-        if not more and 0 < len(self._context) < CONTEXT_LIMIT and not self._wordy():
-            self._context += text  # blanks after an open prefix decide nothing
+        if not more and 0 < len(self._context) < CONTEXT_LIMIT and self._decides_nothing(text):
+            self._context += text
             return ""
         # Nearly every chunk ends in here: nothing found, perhaps the end opens a term.
         whole = self._context + text
@@ -165,6 +167,7 @@ class Screener:
             raise ScreeningLimitError
         starts = self._normaliser.starts(whole, normal)
         gaps = self._gaps(whole, normal, starts)
+        self._gap = gaps.at[size] if gaps is not None else 0
         keep = live = size if final else self._terms.live(normal, gaps)
         found = self._still_open(self._terms.hits(normal))
         unsure: set[Found] = set()
@@ -193,9 +196,11 @@ class Screener:
         rest = len(whole) if keep == size else _origin(starts, keep)
         return self._release(whole, normal, starts, (until, rest), masked)
 
-    def _wordy(self) -> bool:
-        """Whether gaps count in the context."""
-        return self._words and WORDY.search(self._normal) is not None
+    def _decides_nothing(self, text: str) -> bool:
+        """Blanks after an open prefix; after a word, when the gap that they widen was as wide."""
+        if not self._words or WORDY.search(self._normal) is None:
+            return True
+        return max(map(gap_of, text), default=0) <= self._gap
 
     def _gaps(self, whole: str, normal: str, starts: Offsets) -> Gaps | None:
         """What stood between the characters, when that counts here."""

@@ -124,3 +124,15 @@ def test_what_leaves_after_each_piece(case: str) -> None:
     machine = screener(*terms)
     assert [machine.feed(text) for text, _ in steps] == [out for _, out in steps]
     assert machine.blocked is None
+
+
+@pytest.mark.parametrize("filler", [" ", "-", "\u200b"])
+def test_a_run_of_what_vanishes_after_a_letter_costs_the_same_for_each_piece(
+    filler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = screener("ab")
+    machine.feed("a" + filler)
+    monkeypatch.delattr(Screener, "_advance")  # the step that looks at the whole context
+    for _ in range(100):
+        assert machine.feed(filler) == ""
+    assert machine.held == 102
