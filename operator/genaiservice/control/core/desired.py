@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from genaiservice.api import names
-from genaiservice.api.declared import Guard, Mode, Workload, guard, integer, json_object, workload
+from genaiservice.api.declared import (
+    Guard,
+    Mode,
+    Workload,
+    guard,
+    integer,
+    json_object,
+    text,
+    workload,
+)
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.control.core.guard_spec import volumes
 from genaiservice.control.core.observed import Observed
@@ -29,6 +38,8 @@ class Blueprint:
     spec: Json
     guard_container: Json
     revision: str
+    config_hash: str = ""
+    """Of guard.json, which the guard reads at its start only; "" keeps what pods run with."""
     scaled_to_zero: bool = False
     former_ports: frozenset[int] = frozenset()
     """Guard ports of pods that still run from an earlier revision; they serve until replaced."""
@@ -189,6 +200,8 @@ def _template(blueprint: Blueprint) -> MutableJson:
         for key, value in json_object(lookup(template, "metadata", "annotations")).items()
         if not str(key).startswith(f"{names.GROUP}/")
     }
+    if config := blueprint.config_hash or _standing_hash(blueprint):
+        annotations[names.ANNOTATION_CONFIG] = config
     spec = _guarded(json_object(template.get("spec")), blueprint)
     grace = integer(spec.get("terminationGracePeriodSeconds"), 30)
     spec["terminationGracePeriodSeconds"] = max(
@@ -198,6 +211,13 @@ def _template(blueprint: Blueprint) -> MutableJson:
         spec["topologySpreadConstraints"] = [_spread(blueprint)]
     meta = {"labels": labels} | ({"annotations": annotations} if annotations else {})
     return {"metadata": meta, "spec": spec}
+
+
+def _standing_hash(blueprint: Blueprint) -> str:
+    """While no guard.json can be made, nothing rolls."""
+    live = blueprint.observed.child("Deployment", blueprint.observed.name)
+    path = ("spec", "template", "metadata", "annotations", names.ANNOTATION_CONFIG)
+    return text(lookup(live, *path))
 
 
 def _spread(blueprint: Blueprint) -> MutableJson:

@@ -5,6 +5,7 @@ Every field that the API server would default stands here in full: the admission
 the container of a pod with the one in the GuardProfile, and what is left out there would differ.
 """
 
+import hashlib
 import json
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -105,6 +106,10 @@ def _plain_url(url: str) -> str:
 def config_text(tree: Json) -> str:
     """guard.json as it stands in the ConfigMap: readable, equal for equal trees."""
     return json.dumps(tree, ensure_ascii=False, indent=1, sort_keys=True)
+
+
+def config_hash(config: str) -> str:
+    return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
 def too_large(config: str, packed: bytes) -> Problem | None:

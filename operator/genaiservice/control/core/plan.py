@@ -104,6 +104,7 @@ def _blueprint(situation: Situation) -> desired.Blueprint:
         spec=situation.spec,
         guard_container=situation.guard_container,
         revision=situation.revision,
+        config_hash=situation.config_hash,
         scaled_to_zero=_grace_over(situation),
         former_ports=guard_ports(situation.pods),
     )

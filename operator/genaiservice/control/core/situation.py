@@ -48,6 +48,12 @@ class Situation:
         return rollout.EFFECTS[self.state]
 
     @property
+    def config_hash(self) -> str:
+        """Of the guard.json that pods find when they start; "" when none is being written."""
+        written = self.policy.ready and self.config and not self.unrecorded
+        return guard_spec.config_hash(self.config) if written else ""
+
+    @property
     def mode(self) -> Mode:
         return workload(self.spec).mode
 

@@ -191,3 +191,16 @@ def test_what_reaches_the_guard_is_part_of_what_is_admitted(change: Any) -> None
 def test_what_is_declared_of_users_makes_no_new_revision_while_the_guard_knows_none() -> None:
     bare = admitted.excerpt(service()["spec"])
     assert admitted.excerpt(service(compliance={"minors": DECLARED["minors"]})["spec"]) == bare
+
+
+def test_pods_roll_when_what_the_guard_reads_at_its_start_changes_and_only_then() -> None:
+    def hashed(of: MutableJson, **seen: Any) -> Any:
+        made = plan(observed(of, **seen), verdict(), NOW, SETTINGS)
+        (deployment,) = (one for one in made.apply if one["kind"] == "Deployment")
+        template = lookup(deployment, "spec", "template", "metadata", "annotations")
+        return template[names.ANNOTATION_CONFIG]
+
+    before = hashed(service())
+    assert before == hashed(service(managed={"replicas": 5}))
+    assert before != hashed(service(guard={"paths": ["/health"]}))
+    assert before != hashed(service(guard={"users": USERS}, compliance=DECLARED))
