@@ -66,12 +66,6 @@ class Limits:
     request_body_bytes: int = 10 * 1024 * 1024
     concurrent_requests: int = 1000
     drain_seconds: float = 30
-    queue_seconds: float = 0.5
-    """How long a request may wait for one of the concurrent places before it gets 429."""
-    header_seconds: float = 10
-    """How long a client may take for the head of a request."""
-    comment_seconds: float = 15
-    """A stream of events that is silent for so long gets a comment; 0 sends none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +234,6 @@ def _limits(read: Fields) -> Limits:
         ),
         concurrent_requests=read.integer("concurrentRequests", 1000, least=1, most=100_000),
         drain_seconds=read.number("drainSeconds", 30, least=0, most=3600),
-        queue_seconds=read.number("queueSeconds", 0.5, least=0, most=60),
-        header_seconds=read.number("headerSeconds", 10, least=0.1, most=300),
-        comment_seconds=read.number("commentSeconds", 15, least=0, most=3600),
     )
     read.end()
     return limits
