@@ -39,6 +39,9 @@ def _renew(declared: dict[str, Any], today: date) -> None:
     _not_before(assessment, "reassessBy", today + REASSESS_AHEAD, today + timedelta(days=365))
     continuity = declared.get("continuity", {})
     _not_before(continuity, "lastRestoreDrillOn", today - DRILLED_WITHIN, today)
+    incident = declared.get("incident", {})
+    _not_before(incident, "lastDrillOn", today - LOOKED_UP_WITHIN, today)
+    _not_before(incident.get("plan", {}), "issuedOn", today - DRILLED_WITHIN, today)
 
 
 def _not_before(holder: dict[str, Any], field: str, limit: date, fresh: date) -> None:
