@@ -6,6 +6,7 @@ isQuantity() and format.date(); a test compiles every rule of every CRD. What is
 at compile time, so that a new rule cannot be passed over in silence.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -94,10 +95,10 @@ class _Parser:
             return lambda _: word == "true"
         if word == "has":
             return self._has()
-        if word in ("type", "isQuantity"):
+        if word in _FUNCTIONS:
             self.expect("(")
             (argument,) = self._arguments(")")
-            function = _kind if word == "type" else _is_quantity
+            function = _FUNCTIONS[word]
             return lambda scope: function(argument(scope))
         if word.isidentifier():
             return lambda scope: _name(scope, word)
@@ -229,6 +230,28 @@ def _kind(value: Any) -> str:
 
 def _is_quantity(value: Any) -> bool:
     return isinstance(value, str) and _QUANTITY.fullmatch(value) is not None
+
+
+def _is_ip(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False
+
+
+def _is_cidr(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and "/" in value and bool(ipaddress.ip_interface(value))
+    except ValueError:
+        return False
+
+
+_FUNCTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "type": _kind,
+    "isQuantity": _is_quantity,
+    "isIP": _is_ip,
+    "isCIDR": _is_cidr,
+}
 
 
 def pattern(text: str) -> str:

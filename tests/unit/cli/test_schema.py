@@ -81,7 +81,7 @@ def test_a_fault_names_the_field_and_what_to_write(
         ("spec", "gard", "did you mean guard?"),
         ("spec.guard", "killswitch", "did you mean killSwitch?"),
         ("spec.guard", "kill_switch", "did you mean killSwitch?"),
-        ("spec.compliance", "audience", "move it to spec.compliance.scope.audience"),
+        ("spec.compliance", "publicHosts", "move it to spec.compliance.scope.publicHosts"),
         ("spec.compliance.provider", "zzz", "known here: aigcProviderCode"),
     ],
 )

@@ -55,7 +55,7 @@ def screen(
     changed = texts.scan(tree, visible=is_visible)
     texts.finish()
     if texts.blocked:
-        words = policy.refusal.in_(request.language)
+        words = policy.words(texts.decisions, request.language)
         answer = message(words, str(tree.get("id") or "msg_guard"), request.model)
         return orjson.dumps(answer), texts.decisions
     return orjson.dumps(tree) if changed else data, texts.decisions

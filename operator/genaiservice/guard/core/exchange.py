@@ -14,7 +14,6 @@ Safety contract:
 """
 
 import hashlib
-from enum import StrEnum
 from typing import Final
 
 from genaiservice.api.directive import Directive
@@ -41,75 +40,19 @@ from genaiservice.guard.core.protocols import EVENTS, RULES, AnswerStream, Rules
 from genaiservice.guard.core.request import RefusedError, Request
 from genaiservice.guard.core.route import DIALECTS, Dialect, lists_models
 from genaiservice.guard.core.screener import ScreeningLimitError
+from genaiservice.guard.core.states import TABLE, Call, State
 
-__all__ = ["DEFAULT_LABEL", "Exchange", "LabelMode", "Options", "Screening", "State"]
+__all__ = [
+    "DEFAULT_LABEL",
+    "TABLE",
+    "Call",
+    "Exchange",
+    "LabelMode",
+    "Options",
+    "Screening",
+    "State",
+]
 
-
-class State(StrEnum):
-    NEW = "new"
-    """No request yet."""
-    UPLOADING = "uploading"
-    """The request is on its way to the model part by part, as it is screened."""
-    ASKED = "asked"
-    """The request went to the model; its head is awaited."""
-    PASSING = "passing"
-    """A body without text of a model (model list, listed path) passes through."""
-    STREAMING = "streaming"
-    COLLECTING = "collecting"
-    """A whole answer, or an error of the model, is held until it is complete."""
-    DONE = "done"
-
-
-class Call(StrEnum):
-    REQUEST = "request"
-    OPEN_UPLOAD = "open_upload"
-    UPLOAD = "upload"
-    UPLOADED = "uploaded"
-    RESPONSE = "response"
-    UPSTREAM = "upstream"
-    CLOSED = "closed"
-    SUSPEND = "suspend"
-
-
-TABLE: Final[dict[State, dict[Call, tuple[str, frozenset[State]]]]] = {
-    State.NEW: {
-        Call.REQUEST: ("_request", frozenset({State.ASKED, State.DONE})),
-        Call.OPEN_UPLOAD: ("_open_upload", frozenset({State.UPLOADING, State.DONE})),
-        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
-    },
-    State.UPLOADING: {
-        Call.UPLOAD: ("_upload", frozenset({State.UPLOADING, State.DONE})),
-        Call.UPLOADED: ("_uploaded", frozenset({State.ASKED, State.DONE})),
-        Call.RESPONSE: ("_early", frozenset({State.COLLECTING, State.DONE})),
-        Call.CLOSED: ("_unreachable", frozenset({State.DONE})),
-        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
-    },
-    State.ASKED: {
-        Call.RESPONSE: (
-            "_response",
-            frozenset({State.PASSING, State.STREAMING, State.COLLECTING}),
-        ),
-        Call.CLOSED: ("_unreachable", frozenset({State.DONE})),
-        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
-    },
-    State.PASSING: {
-        Call.UPSTREAM: ("_pass", frozenset({State.PASSING})),
-        Call.CLOSED: ("_pass_end", frozenset({State.DONE})),
-        Call.SUSPEND: ("_suspend_passing", frozenset({State.DONE})),
-    },
-    State.STREAMING: {
-        Call.UPSTREAM: ("_stream_feed", frozenset({State.STREAMING, State.DONE})),
-        Call.CLOSED: ("_stream_end", frozenset({State.DONE})),
-        Call.SUSPEND: ("_suspend_stream", frozenset({State.DONE})),
-    },
-    State.COLLECTING: {
-        Call.UPSTREAM: ("_collect", frozenset({State.COLLECTING, State.DONE})),
-        Call.CLOSED: ("_collected", frozenset({State.DONE})),
-        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
-    },
-    State.DONE: {},
-}
-"""State -> call -> (what is done, states it may lead to). A call that is missing does nothing."""
 
 ERROR_BYTES: Final = 65_536
 """Most that is read of an upstream's error body."""
@@ -240,17 +183,17 @@ class Exchange:
         actions = {decision.action for decision in decisions}
         masked = Action.MASK in actions
         if Action.BLOCK in actions or (masked and not given.tree):  # a form is not written anew
-            return [*self._blocked(asked, body), *records]
+            return [*self._blocked(asked, body, decisions), *records]
         # What was not altered goes as it came, byte for byte.
         return [Forward(given.rendered() if masked else body), *records]
 
-    def _blocked(self, asked: Request, body: bytes) -> list[Effect]:
+    def _blocked(self, asked: Request, body: bytes, decisions: list[Decision]) -> list[Effect]:
         self._state = State.DONE
         rules = RULES[asked.dialect]
         if rules.refusal is None:
             return [self._told("content_filter")]
         identity = hashlib.sha256(body).hexdigest()[:24]
-        words = self._policy.refusal.in_(asked.language)
+        words = self._policy.words(decisions, asked.language)
         answer = rules.refusal(asked, words, identity, self._created)
         return [Respond(200, rules.stream_type if asked.stream else errors.JSON, answer)]
 

@@ -124,7 +124,8 @@ class Live(ABC):
     def _look(self) -> None:
         """Ends the answer when a Block was met."""
         if self._texts.blocked and not self.finished:
-            self._refuse(self._policy.refusal.in_(self._request.language))
+            lang = self._request.language
+            self._refuse(self._policy.words(self._texts.decisions, lang))
             self._close = self.finished = True
 
     def _break_off(self, reason: str) -> None:

@@ -90,7 +90,7 @@ def screen(
     changed = _screen_event(texts, request.dialect, tree, whole=True)
     texts.finish()
     if texts.blocked:
-        words = policy.refusal.in_(request.language)
+        words = policy.words(texts.decisions, request.language)
         return orjson.dumps(_closing(request.dialect, _head(tree), words)), texts.decisions
     return orjson.dumps(tree) if changed else data, texts.decisions
 

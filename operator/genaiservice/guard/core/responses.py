@@ -75,7 +75,7 @@ def screen(
     changed = texts.scan(tree, visible=is_visible)
     texts.finish()
     if texts.blocked:
-        words = policy.refusal.in_(request.language)
+        words = policy.words(texts.decisions, request.language)
         output = [message(request, words, "msg_guard")]
         head = {key: tree[key] for key in ("id", "created_at") if key in tree}
         answer = response(request, str(head.get("id")), head.get("created_at") or 0, output)

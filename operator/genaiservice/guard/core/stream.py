@@ -312,7 +312,7 @@ class Stream:
     def _refuse(self, choice: Choice) -> None:
         choice.refused = self._close = True
         chat, index = self._request.chat, choice.index
-        words = self._policy.refusal.in_(self._request.language)
+        words = self._policy.words(self._decisions, self._request.language, index)
         said = GAP + words if choice.spoke else words
         self._say(openai.said_choice(chat, index, said, role=not choice.spoke))
         self._say(openai.filtered_choice(chat, index))

@@ -57,7 +57,8 @@ def screen(
         choice = Choice(policy, options, index, label, structured=request.structured)
         altered |= _choice(policy, options, choice, item, decisions)
         if choice.blocked:
-            _refuse(item, policy.refusal.in_(request.language), chat=request.chat)
+            words = policy.words(decisions, request.language, choice.index)
+            _refuse(item, words, chat=request.chat)
         elif label is not LabelMode.OFF and not choice.labelled:
             decisions.append(_unlabelled(policy, "no_visible_text", choice.index))
     return orjson.dumps(tree) if altered else data, decisions

@@ -2,6 +2,7 @@
 """Tables of the dialects beside chat: leaks by odd places, unknown events, errors, refusals."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,13 +20,19 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
 from tests.unit.guard.core import dialects
-from tests.unit.guard.core.talk import MASKED, POLICY, REFUSAL, TERM, UNLABELLED, Heard, ask
+from tests.unit.guard.core.talk import MASKED, POLICY, REFUSAL, TERM, UNLABELLED, Heard, ask, policy
 
 PATHS = {
     "/v1/responses": dialects.responses_request,
     "/v1/messages": dialects.messages_request,
     "/api/chat": dialects.ollama_request,
     "/api/generate": lambda **more: dialects.dumps({"model": "m", "prompt": "你好", **more}),
+}
+SPEAKING: dict[str, Any] = {
+    "/v1/responses": dialects.responses_stream,
+    "/v1/messages": dialects.messages_stream,
+    "/api/chat": dialects.ollama_stream,
+    "/api/generate": partial(dialects.ollama_stream, generate=True),
 }
 TYPES = {"/api/chat": "application/x-ndjson", "/api/generate": "application/x-ndjson"}
 
@@ -197,6 +204,30 @@ def test_a_clean_request_goes_as_it_came(path: str) -> None:
     body = PATHS[path](metadata={"x": [1, {"y": None}]}, unknown="值")
     _, heard = ask(body, path=path)
     assert heard.forwarded == body
+
+
+PREPARED = policy(
+    classes={
+        "A1a": {
+            "action": "Replace",
+            "terms": [TERM],
+            "answers": [{"en": "A prepared answer.", "zh": "代答。"}],
+        }
+    }
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_class_with_prepared_answers_says_one_in_every_dialect(path: str) -> None:
+    for stream in (False, True):
+        prompt = {"input": TERM, "prompt": TERM, "messages": [{"role": "user", "content": TERM}]}
+        _, heard = ask(PATHS[path](**{**prompt, "stream": stream}), path=path, rules=PREPARED)
+        assert "代答。" in heard.body.decode()
+    exchange, heard = ask(PATHS[path](), path=path, rules=PREPARED)
+    heard.take(exchange.response(200, TYPES.get(path, "text/event-stream")))
+    for event in SPEAKING[path]([("text", ["好", *TERM])]):
+        heard.take(exchange.upstream(event))
+    assert "代答。" in heard.body.decode()
 
 
 # Streamed answers: what may not leave, leaves by no field.
