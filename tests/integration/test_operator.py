@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator on a real API server, with the rights and policies of the chart and no more."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hack.access import Refused
 from hack.cluster import ControlPlane
 from tests.operator_process import OperatorProcess, operating
 from tests.operator_world import (
@@ -237,7 +239,9 @@ def test_all_that_a_service_has_goes_with_it_and_is_not_made_again(
             assert [(o["uid"], o["controller"]) for o in owners] == [(uid, True)], child
     world.delete("genaiservices", "chat")
     mark = control_plane.audit_mark()
-    world.delete("services", world.all_of("services")[0]["metadata"]["name"])
+    for left in world.all_of("services"):  # the collector may have been quicker
+        with contextlib.suppress(Refused):
+            world.delete("services", left["metadata"]["name"])
     operator.until_idle()
     written = control_plane.writes(user=USER, since=mark)
     assert [str(write) for write in written if write.namespace == world.namespace] == []
