@@ -149,7 +149,9 @@ def _rollout(world: World, answer: str) -> bool:
 
 
 def test_the_operator_was_never_refused(story: list[Write]) -> None:
-    assert [str(write) for write in story if write.code in (401, 403)] == []
+    # Namespaces of earlier tests may still be terminating: there the API server forbids creation.
+    here = [write for write in story if write.namespace in ("", "rights", NAMESPACE)]
+    assert [str(write) for write in here if write.code in (401, 403)] == []
 
 
 def test_every_write_has_its_rule(story: list[Write], rules: set[tuple[str, str]]) -> None:
