@@ -2,8 +2,9 @@
 """A real model server, llama.cpp, with a model small enough to be made by a test.
 
 The model has no attention to speak of: each token is followed by one certain other, so that what
-it says is known, while tokens, templates, streams and counts are the engine's own. It runs as a
-process: `python -m tests.engine FOLDER PORT`.
+it says is known, while tokens, templates, calls of tools, grammars, streams and counts are the
+engine's own. Of Ollama's API it speaks nothing. It runs as a process:
+`python -m tests.engine FOLDER PORT`.
 """
 
 import subprocess
@@ -16,22 +17,35 @@ from typing import Any, Self
 from tests.guard_process import free_port
 from tests.wait import eventually
 
-SAYINGS = {
-    "甲": "今天气很好",
-    "乙": "前言说违禁样本后面话",
-    "丙": "请看粗俗词汇吧",
+CALL = '<tool_call>\n{"name": "look", "arguments": {"at":'
+SAYINGS: dict[str, tuple[str, ...]] = {
+    "甲": tuple("今天气很好"),
+    "乙": tuple("前言说违禁样本后面话"),
+    "丙": tuple("请看粗俗词汇吧"),
+    "丁": ('{"say":"', "您好", '"}'),
+    "戊": ('{"say": "', "瞧违", "禁样", "本呢", '" }'),
+    "己": (CALL + ' "', "花园", '"}}\n</tool_call>'),
+    "庚": (CALL + '"', "哦违禁", "样本呀", '" }}\n</tool_call>'),
 }
-"""The last character of a prompt -> what the model says to it. No character stands twice."""
+"""The last character of a prompt -> the tokens that the model says to it. No token stands twice."""
 WIDTH = 512
-TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+TEMPLATE = (
+    "{% if tools %}{% for tool in tools %}{{ tool | tojson }}{% endfor %}"
+    '<tool_call>\n{"name": <name>, "arguments": <object>}\n</tool_call>{% endif %}'
+    "{% for message in messages %}{% for call in message.tool_calls or [] %}"
+    '<tool_call>\n{"name": "{{ call.function.name }}", "arguments": '
+    "{{ call.function.arguments | tojson }}}\n</tool_call>"
+    "{% endfor %}{{ message.content }}{% endfor %}"
+)
+"""The engine learns from it how calls of tools are written."""
 
 
 def write_model(path: Path) -> None:
     import gguf
     import numpy as np
 
-    chars = sorted({char for asked, said in SAYINGS.items() for char in asked + said})
-    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *chars]
+    words = sorted({word for asked, said in SAYINGS.items() for word in (asked, *said)})
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *words]
     place = {token: at for at, token in enumerate(tokens)}
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny")
@@ -48,7 +62,7 @@ def write_model(path: Path) -> None:
     writer.add_token_list(tokens)
     writer.add_token_scores([0.0] * len(tokens))
     kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL]
-    kinds += [gguf.TokenType.BYTE] * 256 + [gguf.TokenType.NORMAL] * len(chars)
+    kinds += [gguf.TokenType.BYTE] * 256 + [gguf.TokenType.NORMAL] * len(words)
     writer.add_token_types(kinds)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
@@ -61,7 +75,7 @@ def write_model(path: Path) -> None:
         embedding[at, at] = 1.0
         output[2, at] = 0.1  # what leads nowhere ends
     for asked, said in SAYINGS.items():
-        for before, after in zip(asked + said, [*said, "</s>"], strict=True):
+        for before, after in zip((asked, *said), (*said, "</s>"), strict=True):
             output[place[after], place[before]] = 1.0
     square = np.zeros((WIDTH, WIDTH), np.float32)
     tensors: dict[str, Any] = {

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guard before a real engine: llama.cpp, asked by the unmodified clients of two vendors."""
+"""The guard before a real engine: llama.cpp, asked by the unmodified clients of two vendors.
 
+The engine does not speak Ollama's API; its client is in `test_guard_protocols.py`.
+"""
+
+import asyncio
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import anthropic
 import openai
@@ -12,7 +18,7 @@ from tests.guard_process import Guard, policy
 
 REFUSAL = "该内容无法回答。"
 SHOWN = {
-    "甲": (SAYINGS["甲"], False),
+    "甲": ("".join(SAYINGS["甲"]), False),
     "乙": ("前言说", True),
     "丙": ("请看＊＊＊＊吧", False),
 }
@@ -116,7 +122,130 @@ def test_logprobs_of_a_real_engine_pass_with_their_text(client: openai.OpenAI) -
     )
     logprobs = chat.choices[0].logprobs
     assert logprobs is not None
-    assert "".join(token.token for token in logprobs.content or []) == SAYINGS["甲"]
+    assert "".join(token.token for token in logprobs.content or []) == SHOWN["甲"][0]
+
+
+@pytest.mark.parametrize("asked", SHOWN)
+def test_completions_stream(client: openai.OpenAI, asked: str) -> None:
+    shown, stopped = SHOWN[asked]
+    said, reasons = "", []
+    for part in client.completions.create(model="m", prompt=asked, stream=True):
+        for choice in part.choices:
+            said += choice.text
+            reasons += [choice.finish_reason] if choice.finish_reason else []
+    assert said == (f"{shown}\n\n{REFUSAL}" if stopped else shown)
+    assert reasons == ["content_filter" if stopped else "stop"]
+
+
+@pytest.mark.parametrize("asked", SHOWN)
+def test_two_choices_are_screened_apart(client: openai.OpenAI, asked: str) -> None:
+    shown, stopped = SHOWN[asked]
+    messages: Any = [{"role": "user", "content": asked}]
+    said, reasons = {0: "", 1: ""}, {}
+    for chunk in client.chat.completions.create(model="m", messages=messages, n=2, stream=True):
+        for choice in chunk.choices:
+            said[choice.index] += choice.delta.content or ""
+            reasons |= {choice.index: choice.finish_reason} if choice.finish_reason else {}
+    streamed = f"{shown}\n\n{REFUSAL}" if stopped else shown
+    assert said == {0: streamed, 1: streamed}
+    assert set(reasons.values()) == {"content_filter" if stopped else "stop"}
+    whole = client.chat.completions.create(model="m", messages=messages, n=2)
+    wanted = REFUSAL if stopped else shown
+    assert [choice.message.content for choice in whole.choices] == [wanted, wanted]
+
+
+def test_the_asynchronous_clients_are_screened_too(guard: Guard) -> None:
+    async def both() -> tuple[str, str]:
+        url = f"http://127.0.0.1:{guard.port}"
+        async with openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as client:
+            stream = await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "乙"}], stream=True
+            )
+            chat = [chunk.choices[0].delta.content or "" async for chunk in stream]
+        async with (
+            anthropic.AsyncAnthropic(api_key="k", base_url=url, max_retries=0) as claude,
+            claude.messages.stream(
+                model="m", max_tokens=20, messages=[{"role": "user", "content": "丙"}]
+            ) as said,
+        ):
+            return "".join(chat), await said.get_final_text()
+
+    assert asyncio.run(both()) == (f"前言说\n\n{REFUSAL}", "请看＊＊＊＊吧")
+
+
+PLACE = {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"]}
+TOOL: Any = {"type": "function", "function": {"name": "look", "parameters": PLACE}}
+
+
+@pytest.mark.parametrize("asked", ["己", "庚"])
+def test_calls_of_tools_pass_whole_or_not_at_all(client: openai.OpenAI, asked: str) -> None:
+    clean = asked == "己"
+    messages: Any = [{"role": "user", "content": asked}]
+    whole = client.chat.completions.create(model="m", messages=messages, tools=[TOOL]).choices[0]
+    assert whole.finish_reason == ("tool_calls" if clean else "content_filter")
+    calls = [call.function for call in whole.message.tool_calls or [] if call.type == "function"]
+    assert [json.loads(call.arguments) for call in calls] == ([{"at": "花园"}] if clean else [])
+    arguments, reasons = "", []
+    for chunk in client.chat.completions.create(
+        model="m", messages=messages, tools=[TOOL], stream=True
+    ):
+        for choice in chunk.choices:
+            for piece in choice.delta.tool_calls or []:
+                arguments += (piece.function and piece.function.arguments) or ""
+            reasons += [choice.finish_reason] if choice.finish_reason else []
+    assert reasons == [whole.finish_reason]
+    assert json.loads(arguments) == {"at": "花园"} if clean else not set("违禁样本") & {*arguments}
+
+
+@pytest.mark.parametrize("asked", ["己", "庚"])
+def test_tools_of_messages(claude: anthropic.Anthropic, asked: str) -> None:
+    more: Any = {
+        "model": "m",
+        "max_tokens": 30,
+        "messages": [{"role": "user", "content": asked}],
+        "tools": [{"name": "look", "input_schema": PLACE}],
+    }
+    with claude.messages.stream(**more) as stream:
+        streamed = stream.get_final_message()
+    for message in (claude.messages.create(**more), streamed):
+        told = message.model_dump_json()
+        if asked == "己":
+            (block,) = [block for block in message.content if block.type == "tool_use"]
+            assert block.input == {"at": "花园"}
+            assert message.stop_reason == "tool_use"
+        else:
+            assert "样本" not in told
+            assert message.stop_reason == "refusal"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_structured_output_is_blocked_cleanly(client: openai.OpenAI, stream: bool) -> None:
+    said = {asked: structured(client, asked, stream) for asked in "丁戊"}
+    assert json.loads(said["丁"][0]) == {"say": "您好"}
+    assert said["丁"][1] == "stop"
+    text, reason = said["戊"]
+    assert reason == "content_filter"
+    assert not set("违禁样本") & {*text.removesuffix(REFUSAL)}
+
+
+def structured(client: openai.OpenAI, asked: str, stream: bool) -> tuple[str, str]:
+    fields = {"type": "object", "properties": {"say": {"type": "string"}}, "required": ["say"]}
+    more: Any = {
+        "model": "m",
+        "messages": [{"role": "user", "content": asked}],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "said", "schema": fields},
+        },
+    }
+    if not stream:
+        choice = client.chat.completions.create(**more).choices[0]
+        return choice.message.content or "", choice.finish_reason
+    text, reason = "", ""
+    for chunk in client.chat.completions.create(stream=True, **more):
+        text += chunk.choices[0].delta.content or ""
+        reason = chunk.choices[0].finish_reason or reason
+    return text, reason
 
 
 def test_models_are_listed(client: openai.OpenAI) -> None:
