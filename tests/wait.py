@@ -26,7 +26,7 @@ def eventually(look: Callable[[], T], within: float = 10.0) -> T:
         else:
             if seen is not False:
                 return seen
-            wrong = AssertionError(f"{look.__qualname__} returned False")
+            wrong = AssertionError(f"{getattr(look, '__qualname__', look)} returned False")
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {within:g} s. Last seen: {wrong}") from wrong
         time.sleep(pause)

@@ -192,6 +192,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self.resume_writing()  # no transport does it: who waits for room would wait for ever
         self._pool.forget(self)
         if self._listener is not None:
             # A body without length and without chunks ends with the connection (RFC 9112, 6.3).

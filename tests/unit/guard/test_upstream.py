@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A connection to the model at its edges, on a socket of this machine."""
+
+import asyncio
+
+from genaiservice.api.guard_config import Upstream
+from genaiservice.guard.headers import Field
+from genaiservice.guard.upstream import Pool
+
+
+class Deaf:
+    def upstream_head(self, status: int, fields: list[Field]) -> None: ...
+
+    def upstream_body(self, data: bytes) -> None: ...
+
+    def upstream_closed(self, error: str | None) -> None: ...
+
+
+async def test_who_waits_for_room_is_told_when_the_connection_ends() -> None:
+    """Else the upload of a client that left a slow model would stay open for ever."""
+    end = asyncio.Event()
+
+    async def takes_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await end.wait()
+        writer.close()
+
+    server = await asyncio.start_server(takes_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pool = Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
+    connection = await pool.connection()
+    connection.send(bytes(64 * 1024 * 1024), Deaf())
+    waiting = asyncio.ensure_future(connection.drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    connection.close()
+    await asyncio.wait_for(waiting, 10)
+    end.set()
+    server.close()
