@@ -3,11 +3,14 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TOURS = {lang: ROOT / "docs" / lang / "guide" / "genaictl.md" for lang in ("en", "zh")}
+CATALOGUE = Path(str(resources.files("genaiservice.rules") / "catalogue"))
 BLOCK = re.compile(r"```console( cluster)?\n(.*?)```", re.DOTALL)
 _CHANGING = re.compile(r"rule pack [\d.]+|规则包 [\d.]+")
 
@@ -36,3 +39,15 @@ def _output(command: str, run: Callable[[list[str]], str]) -> str:
 def same(page: str, other: str) -> bool:
     """Whether two pages are equal but for the version of the rule pack."""
     return _CHANGING.sub("PACK", page) == _CHANGING.sub("PACK", other)
+
+
+def stricter(folder: Path) -> Path:
+    """This release's rule pack as a later one might be: with one number raised."""
+    shutil.copytree(CATALOGUE, folder)
+    limits = folder / "_limits.yaml"
+    text = limits.read_text("utf-8")
+    raised = text.replace("value: 2000,", "value: 5000,", 1)
+    assert raised != text
+    limits.write_text(raised, "utf-8")
+    (folder / "_pack.yaml").write_text('version: "2027.1.0"\n', "utf-8")
+    return folder

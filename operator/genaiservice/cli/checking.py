@@ -14,16 +14,12 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from genaiservice.api.declared import compliance
-from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.jsontree import lookup
 from genaiservice.api.problem import EMPTY, Problem, Text
-from genaiservice.cli.kept import catalogue
 from genaiservice.cli.manifests import Manifest
 from genaiservice.cli.schema import faults
+from genaiservice.cli.services import Service, of_object
 from genaiservice.cli.wording import short
-from genaiservice.control.core.facts import facts
-from genaiservice.control.core.observed import Observed
-from genaiservice.rules.judge import judge
 from genaiservice.rules.numbers import normalise
 from genaiservice.rules.verdict import Finding, Severity, Suspension, Verdict
 
@@ -92,7 +88,7 @@ class Checked:
 
 def check(manifest: Manifest, today: date) -> Checked:
     body = manifest.body
-    verdict = verdict_on(body, today)
+    verdict = Service(body=body, facts=of_object(body)).judged(today)
     texts: list[tuple[str, str]] = []
     _gather_texts(body.get("spec"), "spec", texts)
     blanks = {field: text for field, text in texts if _blank(text)}
@@ -110,12 +106,6 @@ def check(manifest: Manifest, today: date) -> Checked:
     placed = tuple(_placed(manifest, remark) for remark in remarks)
     # The nodes of a thousand files would fill the memory; every place is known by now.
     return Checked(manifest=replace(manifest, node=None), verdict=verdict, remarks=placed)
-
-
-def verdict_on(body: Json, today: date) -> Verdict:
-    """What the operator would say of the object, from what the object itself shows."""
-    known = facts(Observed(service=body))
-    return judge(catalogue(), compliance(body.get("spec")), known, today)
 
 
 def repeated(rows: Iterable[Checked]) -> Iterator[Checked]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from genaiservice.api.jsontree import Json, MutableJson, lookup
+from genaiservice.api.jsontree import MutableJson
 from genaiservice.api.problem import Text
-from genaiservice.cli.checking import verdict_on
+from genaiservice.cli.services import Service
 from genaiservice.rules.verdict import Severity
 
 
@@ -46,13 +46,11 @@ class DueDate:
         }
 
 
-def due_dates(body: Json, today: date) -> Iterator[DueDate]:
-    name = str(lookup(body, "metadata", "name", default="?"))
-    space = lookup(body, "metadata", "namespace", default="")
-    for finding in verdict_on(body, today).findings:
+def due_dates(service: Service, today: date) -> Iterator[DueDate]:
+    for finding in service.judged(today).findings:
         if finding.deadline is not None:
             yield DueDate(
-                service=f"{space}/{name}" if space else name,
+                service=service.title,
                 day=finding.deadline,
                 id=finding.id,
                 article=finding.article,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from genaiservice.api.jsontree import Json
-from genaiservice.rules.pack import Catalogue, catalogue_of, parse_yaml
+from genaiservice.rules.pack import Catalogue, Files, catalogue_of, parse_yaml
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _CRDS: Final = (_PACKAGE / "crds", _PACKAGE.parents[1] / "crds")
@@ -27,9 +27,17 @@ _CRDS: Final = (_PACKAGE / "crds", _PACKAGE.parents[1] / "crds")
 def catalogue() -> Catalogue:
     """What `rules.pack.load_catalogue` gives, from the cache where there is one."""
     folder = resources.files("genaiservice.rules") / "catalogue"
-    files = {
-        entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith(".yaml")
-    }
+    return catalogue_in(
+        {
+            entry.name: entry.read_bytes()
+            for entry in folder.iterdir()
+            if entry.name.endswith(".yaml")
+        }
+    )
+
+
+def catalogue_in(files: Files) -> Catalogue:
+    """The catalogue in these files; raises CatalogueError."""
     trees = _trees(files)
     return catalogue_of(files, parse=lambda name, _: trees[name])
 

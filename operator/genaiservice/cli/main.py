@@ -32,6 +32,7 @@ VERBS = (
     "plan",
     "policy",
     "report",
+    "rules",
     "status",
 )
 """Each is `command` in a module of its name under `cli.commands`, imported when it is asked for."""

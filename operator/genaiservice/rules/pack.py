@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import jsonschema_rs
 import yaml
 
-from genaiservice.api.jsontree import Json
+from genaiservice.api.jsontree import Json, lookup
 from genaiservice.rules.compile import CompiledRequirement, SchemaCompiler, compile_requirement
 from genaiservice.rules.limits import Limits, limits_of, values_of
 from genaiservice.rules.paths import Filter
@@ -26,16 +26,16 @@ from genaiservice.rules.vocabulary import VOCABULARY
 from genaiservice.rules.whole import all_of
 from genaiservice.rules.wording import PLACEHOLDERS
 
-VERSION: Final = "2026.11.1"
-
 Files: TypeAlias = Mapping[str, bytes]
 _SHARED: Final = (
+    "_pack.yaml",
     "_schema.yaml",
     "_definitions.yaml",
     "_complete.yaml",
     "_facts.yaml",
     "_limits.yaml",
 )
+_VERSION: Final = re.compile(r"20\d\d\.(?:[1-9]|1[0-2])\.\d{1,4}")
 
 
 class CatalogueError(ValueError):
@@ -97,6 +97,7 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
     faults = [fault for name in names for fault in _faults(name, trees[name], meta)]
     if faults:
         raise CatalogueError("\n".join(faults))
+    version = _version(trees["_pack.yaml"])
     limits = _limits(trees["_limits.yaml"])
     compiler = SchemaCompiler(trees["_definitions.yaml"])
     requirements = tuple(_compiled(name, trees[name], compiler) for name in names)
@@ -108,7 +109,7 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
     if unknown:
         raise CatalogueError("\n".join(unknown))
     return Catalogue(
-        version=VERSION,
+        version=version,
         digest=_digest(files),
         requirements=requirements,
         complete=trees["_complete.yaml"],
@@ -117,6 +118,13 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
         values=values_of(limits, ()),
         whole=compiler(all_of(compiled.requirement for compiled in requirements)),
     )
+
+
+def _version(tree: Any) -> str:
+    version = lookup(tree, "version")
+    if not isinstance(version, str) or _VERSION.fullmatch(version) is None:
+        raise CatalogueError("_pack.yaml: version: year.month.number is expected, as text")
+    return version
 
 
 def _limits(tree: Json) -> Limits:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genaiservice.cli import checking, starting, subjects
+from genaiservice.cli import services, starting, subjects
 from genaiservice.rules.pack import catalogue_of
 from tests.unit.cli.run import GOLDEN, ROOT
 
@@ -46,7 +46,7 @@ def small_pack(monkeypatch: pytest.MonkeyPatch) -> None:
         if entry.name in SMALL or entry.name.startswith("_")
     }
     pack = catalogue_of(files)
-    for module in (checking, subjects, starting):
+    for module in (services, subjects, starting):
         monkeypatch.setattr(module, "catalogue", lambda: pack)
 
 

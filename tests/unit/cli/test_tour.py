@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tour import TOURS, replayed, same
+from tests.tour import CATALOGUE, TOURS, replayed, same, stricter
 from tests.unit.cli.run import ROOT, genaictl
 
 
@@ -15,6 +15,8 @@ def test_the_tour_shows_what_the_commands_print(
 ) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "mistakes.yaml").symlink_to(ROOT / "tests" / "golden" / "cli" / "faults.yaml")
+    (tmp_path / "rules-now").symlink_to(CATALOGUE)
+    stricter(tmp_path / "rules-next")
     monkeypatch.chdir(tmp_path)
 
     def run(arguments: list[str]) -> str:

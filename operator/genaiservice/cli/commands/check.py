@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from genaiservice.api.problem import Problem, Text
+from genaiservice.api.problem import Problem
 from genaiservice.cli import render
 from genaiservice.cli.options import (
     ALLOWED,
@@ -37,17 +37,6 @@ class Format(StrEnum):
     JUNIT = "junit"
 
 
-NOTHING_FOUND: Final = Problem(
-    what=Text(en="no GenAIService found", zh="未找到 GenAIService"),
-    why=Text(en="there is nothing to judge", zh="没有可核查的内容"),
-    next=Text(
-        en="give a file or folder that holds one, or `-` for standard input; "
-        "`genaictl init` writes one",
-        zh="请提供包含 GenAIService 的文件或目录，或用 `-` 表示标准输入；可用 `genaictl init` 生成",
-    ),
-)
-
-
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @lang_option
@@ -63,6 +52,8 @@ def command(files: tuple[str, ...], lang: str | None, output: str, as_of: str) -
         today = day(as_of)
         rows, problems = _shown(run, [Path(file) for file in files], today, Format(output))
         if not rows and not problems:
+            from genaiservice.cli.services import NOTHING_FOUND
+
             problems = [NOTHING_FOUND]
         render.problems(run.talk, problems)
         raise Exit(exit_code(rows, problems))

@@ -3,15 +3,12 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from genaiservice.api import names
-from genaiservice.api.jsontree import Json
 from genaiservice.api.problem import Lang, Problem, Text
 from genaiservice.cli import render
 from genaiservice.cli.options import (
@@ -64,47 +61,23 @@ def command(
     Exit code: 0 listed, 2 bad input, 3 cluster unreachable.
     """
     from genaiservice.cli.duedates import due_dates
+    from genaiservice.cli.services import of_cluster, of_files
 
     with verb(lang) as run:
         today = day(as_of)
         problems: list[Problem] = []
-        bodies = (
-            _of_files([Path(file) for file in files], problems)
+        found = (
+            of_files([Path(file) for file in files], problems)
             if files
-            else _of_cluster(kubeconfig, context, namespace, everywhere=all_namespaces)
+            else of_cluster(kubeconfig, context, namespace, today, everywhere=all_namespaces)
         )
-        rows = [row for body in counted(bodies, run.lang) for row in due_dates(body, today)]
+        rows = [row for one in counted(found, run.lang) for row in due_dates(one, today)]
         if within is not None:
             rows = [row for row in rows if row.days_left(today) <= within]
         rows.sort(key=lambda row: (row.day, row.service, row.id))
         _put(run.paper, rows, output, today)
         render.problems(run.talk, problems)
         raise Exit(BAD_INPUT if problems else ALLOWED)
-
-
-def _of_files(paths: list[Path], problems: list[Problem]) -> Iterator[Json]:
-    from genaiservice.cli.commands.check import NOTHING_FOUND
-    from genaiservice.cli.manifests import read
-
-    found = False
-    for one in read(paths):
-        if isinstance(one, Problem):
-            problems.append(one)
-        else:
-            found = True
-            yield one.body
-    if not found and not problems:
-        problems.append(NOTHING_FOUND)
-
-
-def _of_cluster(
-    kubeconfig: str, context: str, namespace: str, *, everywhere: bool
-) -> Iterator[Json]:
-    from genaiservice.cli.cluster import OURS, Cluster
-
-    cluster = Cluster(kubeconfig, context, namespace)
-    where = "" if everywhere else f"/namespaces/{cluster.namespace}"
-    yield from cluster.all_of(f"{OURS}{where}/{names.PLURAL_SERVICE}")
 
 
 def _put(paper: Paper, rows: "list[DueDate]", output: str, today: date) -> None:

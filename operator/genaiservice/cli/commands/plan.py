@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,9 @@ from genaiservice.cli.options import (
     ALLOWED,
     REFUSED,
     Exit,
+    as_of_option,
     cluster_options,
+    day,
     lang_option,
     output_option,
     shanghai_now,
@@ -78,6 +81,7 @@ class Outcome:
 @cluster_options
 @lang_option
 @output_option("text", "json")
+@as_of_option
 def command(
     files: tuple[str, ...],
     offline: bool,
@@ -87,6 +91,7 @@ def command(
     kubeconfig: str,
     lang: str | None,
     output: str,
+    as_of: str,
 ) -> None:
     """Show what applying the manifests would change in verdict and objects.
 
@@ -98,7 +103,8 @@ def command(
         paths = [Path(file) for file in files]
         manifests = _readable(paths)
         cluster = None if offline else Cluster(kubeconfig, context, namespace)
-        outcomes = [_outcome(one, cluster, paths, guard_image) for one in manifests]
+        now = _moment(day(as_of))
+        outcomes = [_outcome(one, cluster, paths, guard_image, now) for one in manifests]
         if output == "json":
             tree = [_as_json(outcome) for outcome in outcomes]
             sys.stdout.write(json.dumps(tree, ensure_ascii=False, indent=2) + "\n")
@@ -110,9 +116,9 @@ def command(
 
 def _readable(paths: list[Path]) -> "list[Manifest]":
     """The services in the files; raises ProblemError for what could not be applied as it is."""
-    from genaiservice.cli.commands.check import NOTHING_FOUND
     from genaiservice.cli.manifests import read
     from genaiservice.cli.schema import faults
+    from genaiservice.cli.services import NOTHING_FOUND
 
     found: list[Manifest] = []
     problems: list[Problem] = []
@@ -135,11 +141,21 @@ def _placed(manifest: "Manifest", problem: Problem) -> Problem:
     return Problem(what=problem.what, why=problem.why, next=problem.next, where=where)
 
 
+def _moment(day: date) -> datetime:
+    """This time of the day that was chosen."""
+    now = shanghai_now()
+    return datetime.combine(day, now.timetz())
+
+
 def _outcome(
-    manifest: "Manifest", cluster: "Cluster | None", paths: list[Path], image: str
+    manifest: "Manifest",
+    cluster: "Cluster | None",
+    paths: list[Path],
+    image: str,
+    now: datetime,
 ) -> Outcome:
     from genaiservice.cli import observing
-    from genaiservice.cli.checking import verdict_on
+    from genaiservice.cli.services import Service, in_cluster, of_object
     from genaiservice.control.core.plan import PlanSettings, plan
 
     faults: list[Problem] = []
@@ -150,10 +166,11 @@ def _outcome(
     if faults:
         raise ProblemError(*faults)
     standing = lookup(observed.profile, "spec", "container", "image", default="")
-    now = shanghai_now()
+    body = observed.service
+    known = of_object(body) if cluster is None else in_cluster(body, now.date())
     made = plan(
         observed,
-        verdict_on(observed.service, now.date()),
+        Service(body=body, facts=known).judged(now.date()),
         now,
         PlanSettings(guard_image=image or standing or IMAGE, operator_namespace=NAMESPACE),
     )

@@ -79,6 +79,7 @@ def command(
     """
     from genaiservice.cli.kept import catalogue
     from genaiservice.cli.report.build import build
+    from genaiservice.cli.services import in_cluster, of_object
 
     with verb(lang) as run:
         today = day(as_of)
@@ -89,7 +90,8 @@ def command(
         else:
             raise ProblemError(WHICH)
         before = _earlier(since, subject, today) if since else None
-        page = build(subject, catalogue(), today, shanghai_today(), before)
+        known = of_object(subject.body) if file else in_cluster(subject.body, today)
+        page = build(subject, catalogue(), known, today, shanghai_today(), before)
         _write(out, written(page, Format(form), run.lang))
 
 

@@ -16,9 +16,7 @@ from genaiservice.cli.report.overrides import overrides
 from genaiservice.cli.report.page import Page, Row, Section
 from genaiservice.cli.report.subject import Subject, line
 from genaiservice.cli.report.words import NOT_DECLARED
-from genaiservice.control.core.facts import facts
 from genaiservice.control.core.families import families
-from genaiservice.control.core.observed import Observed
 from genaiservice.rules.compile import CompiledRequirement
 from genaiservice.rules.judge import judge
 from genaiservice.rules.pack import Catalogue
@@ -62,11 +60,17 @@ _VALUES: Final[Mapping[str, Text]] = {
 
 
 def build(
-    subject: Subject, catalogue: Catalogue, as_of: date, today: date, earlier: Earlier | None = None
+    subject: Subject,
+    catalogue: Catalogue,
+    known: Json,
+    as_of: date,
+    today: date,
+    earlier: Earlier | None = None,
 ) -> Page:
-    """The page of `subject` as of a day; `earlier` is what to compare it with."""
+    """The page of `subject` as of a day, by the facts that are `known` beside its declaration;
+    `earlier` is what to compare it with."""
     declaration = compliance(lookup(subject.body, "spec"))
-    verdict = judge(catalogue, declaration, facts(Observed(service=subject.body)), as_of)
+    verdict = judge(catalogue, declaration, known, as_of)
     found = judged(subject, verdict, as_of, today)
     own = overrides(declaration)
     return Page(

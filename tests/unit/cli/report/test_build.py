@@ -25,6 +25,7 @@ from genaiservice.cli.report.overrides import overrides
 from genaiservice.cli.report.page import Origin, Page
 from genaiservice.cli.report.subject import Subject
 from genaiservice.cli.report.words import FAMILIES
+from genaiservice.cli.services import of_object
 from genaiservice.control.core.condition import Status
 from genaiservice.control.core.facts import facts
 from genaiservice.control.core.families import families
@@ -40,7 +41,7 @@ NO_COMPLAINTS = {"spec": {"compliance": {"complaints": None}}}
 
 
 def built(one: Subject, as_of: date = DAY, today: date = DAY) -> Page:
-    return build(one, load_catalogue(), as_of, today)
+    return build(one, load_catalogue(), of_object(one.body), as_of, today)
 
 
 def in_cluster(patch: MutableJson | None = None, **status: Any) -> Subject:

@@ -15,6 +15,7 @@ from genaiservice.cli.report.document import as_json
 from genaiservice.cli.report.earlier import MAX_BYTES, read
 from genaiservice.cli.report.html import as_html
 from genaiservice.cli.report.page import Change, Changes, Direction
+from genaiservice.cli.services import of_object
 from genaiservice.rules.pack import load_catalogue
 from tests.unit.cli.report.pages import DAY, patched, subject
 
@@ -28,13 +29,13 @@ LEGAL: MutableJson = {"profile": "LegalText"}
 
 def report(compliance: MutableJson, as_of: date, **spec: Any) -> str:
     one = patched(subject(), {"spec": {"compliance": compliance, **spec}})
-    return as_json(build(one, load_catalogue(), as_of, DAY))
+    return as_json(build(one, load_catalogue(), of_object(one.body), as_of, DAY))
 
 
 def compared(then: str, now: MutableJson, **spec: Any) -> Changes:
     one = patched(subject(), {"spec": {"compliance": now, **spec}})
     earlier = read(then.encode(), "then.json", "shop", "chat", DAY)
-    changes = build(one, load_catalogue(), DAY, DAY, earlier).changes
+    changes = build(one, load_catalogue(), of_object(one.body), DAY, DAY, earlier).changes
     assert changes is not None
     return changes
 
@@ -115,7 +116,9 @@ def test_an_earlier_report_cannot_bring_markup_into_a_new_one() -> None:
     then = json.loads(report(GOOD, THEN))
     then["requirements"][0] |= {"id": "<script>", "title": {"en": "<b>", "zh": "<script>x"}}
     earlier = read(json.dumps(then).encode(), "f", "shop", "chat", DAY)
-    told = as_html(build(subject(), load_catalogue(), DAY, DAY, earlier), Lang.ZH)
+    told = as_html(
+        build(subject(), load_catalogue(), of_object(subject().body), DAY, DAY, earlier), Lang.ZH
+    )
     assert "<script>" not in told
     assert "&lt;script&gt;" in told
 

@@ -11,6 +11,7 @@ from genaiservice.cli.report.declared import CHARACTERS, MOST_FACTS, brief
 from genaiservice.cli.report.document import as_json
 from genaiservice.cli.report.html import as_html
 from genaiservice.cli.report.table import as_csv
+from genaiservice.cli.services import of_object
 from genaiservice.rules.pack import load_catalogue
 from tests.unit.cli.report.pages import DAY, patched, subject
 
@@ -55,7 +56,7 @@ def test_a_value_is_told_in_short(field: str, value: Any, told: str) -> None:
 def test_no_form_of_the_report_shows_a_person_in_full() -> None:
     officer = {"name": "欧阳示例", "phone": "13812345678", "email": "ouyang@example.com"}
     one = patched(subject(), {"spec": {"compliance": {"provider": {"safetyOfficer": officer}}}})
-    page = build(one, load_catalogue(), DAY, DAY)
+    page = build(one, load_catalogue(), of_object(one.body), DAY, DAY)
     for told in (as_json(page), as_html(page, Lang.ZH), as_csv(page, Lang.ZH)):
         assert "欧***" in told
         assert not [value for value in officer.values() if value in told]
@@ -64,7 +65,10 @@ def test_no_form_of_the_report_shows_a_person_in_full() -> None:
 def test_a_row_shows_a_bounded_number_of_values_and_the_one_at_fault() -> None:
     models = [{"name": f"m{n}", "vendorName": "v", "license": "MIT"} for n in range(40)]
     one = patched(subject(), {"spec": {"compliance": {"models": models}}})
-    rows = {row.finding.id: row for row in build(one, load_catalogue(), DAY, DAY).rows}
+    rows = {
+        row.finding.id: row
+        for row in build(one, load_catalogue(), of_object(one.body), DAY, DAY).rows
+    }
     row = rows["IM-07-1"]
     assert len(row.facts) == MOST_FACTS
     assert row.left_out > 40
@@ -72,7 +76,7 @@ def test_a_row_shows_a_bounded_number_of_values_and_the_one_at_fault() -> None:
 
 
 def test_a_list_is_not_told_beside_its_parts() -> None:
-    for row in build(subject(), load_catalogue(), DAY, DAY).rows:
+    for row in build(subject(), load_catalogue(), of_object(subject().body), DAY, DAY).rows:
         fields = {fact.field for fact in row.facts}
         for field in fields:
             assert not [one for one in fields if one.startswith((f"{field}.", f"{field}["))]
