@@ -149,12 +149,14 @@ class Guard:
 class Raw:
     """A client that speaks bytes, for what no HTTP library would send."""
 
-    def __init__(self, guard: Guard, *, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self, guard: Guard, *, port: int | None = None, receive_buffer: int | None = None
+    ) -> None:
         self._socket = socket.socket()
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(10)
-        self._socket.connect(("127.0.0.1", guard.port))
+        self._socket.connect(("127.0.0.1", port or guard.port))
         self.received = bytearray()
 
     def __enter__(self) -> Self:

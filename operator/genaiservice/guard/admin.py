@@ -3,11 +3,15 @@
 
 import json
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
 from genaiservice.guard.metrics import CONTENT_TYPE, Metrics
 from genaiservice.guard.readiness import Readiness
+
+SERVER: Final = {"Server": "genaiservice-guard"}
+"""Instead of the names and versions of what we are made of."""
 
 
 class Admin:
@@ -28,7 +32,7 @@ class Admin:
                 return _json(200 if ready else 503, facts)
             case "/metrics":
                 return web.Response(
-                    body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE}
+                    body=self._metrics.render(), headers={**SERVER, "Content-Type": CONTENT_TYPE}
                 )
             case _:
                 return _json(404, {"error": "use /livez, /readyz or /metrics"})
@@ -37,6 +41,7 @@ class Admin:
 def _json(status: int, body: object) -> web.Response:
     return web.Response(
         status=status,
+        headers=SERVER,
         body=json.dumps(body, ensure_ascii=False).encode(),
         content_type="application/json",
         charset="utf-8",

@@ -26,7 +26,7 @@ from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.headers import Field, passing, request_head
-from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError
+from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError, check_head
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.outcome import outcome
 from genaiservice.guard.policy import PolicyStore
@@ -111,7 +111,10 @@ class App:
         answer = Answer(
             transport,
             version=(request.version.major, request.version.minor),
-            keep_alive=request.keep_alive and not self.draining,
+            # Nobody is switched to another protocol, and what follows the offer is not read.
+            keep_alive=request.keep_alive
+            and not self.draining
+            and "Upgrade" not in request.headers,
             fields=[*self._common, (b"X-Request-Id", account.request.encode("ascii"))],
         )
         trace = self._parts.tracing.begin(account, request.headers)
@@ -145,9 +148,7 @@ class App:
         trace: Trace,
     ) -> None:
         parts = self._parts
-        target = request.raw_path
-        if not target.startswith("/") or not target.isascii():
-            raise RefusedError(refusal.bad_target())
+        check_head(request)
         policy = self._intake.admit(
             account, request.method, draining=self.draining, open_=self._open
         )

@@ -7,13 +7,13 @@ waiting: the client reads too slowly, reads again, or is gone.
 """
 
 import asyncio
-import json
 from email.utils import formatdate
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from genaiservice.guard import refusal
 from genaiservice.guard.headers import Field, response_head
 
 KEEPALIVE_SECONDS: Final = 75.0
@@ -62,13 +62,12 @@ class ClientConnection(RequestHandler):
         """What is no HTTP, or a fault of ours: an answer in the usual form, without details."""
         if status >= 500:
             self.log_exception("request failed", exc_info=exc)
-        fault = "the server could not serve the request" if status >= 500 else "not valid HTTP/1.1"
-        body = {"error": {"message": fault, "type": "invalid_request_error", "code": "bad_request"}}
-        response = web.Response(
-            status=status, body=json.dumps(body).encode(), content_type="application/json"
-        )
-        response.force_close()
-        return response
+        why = refusal.internal() if status >= 500 else refusal.not_http()
+        if self.transport is not None:
+            transport = cast(asyncio.Transport, self.transport)
+            answer = Answer(transport, version=(1, 1), keep_alive=False, fields=[])
+            answer.whole(why.status, refusal.CONTENT_TYPE, why.body(), [])
+        return Delivered(keep_alive=False)
 
 
 class ClientServer(web.Server):

@@ -27,6 +27,7 @@ PART_SECONDS: Final = 30.0
 """How long the next part of a body that goes on as it comes may take."""
 BODIES: Final = 8
 """How many bodies of the largest size may be on their way in at once."""
+HEAD_BYTES: Final = 64 * 1024
 PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,21 @@ class RefusedError(Exception):
     def __init__(self, why: Refusal) -> None:
         super().__init__(why.code)
         self.why = why
+
+
+def check_head(request: web.BaseRequest) -> None:
+    """Raises RefusedError for a head that is too long, or that a parser elsewhere reads otherwise.
+
+    What is no HTTP at all, two lengths or a length beside chunks, never comes so far.
+    """
+    target = request.raw_path
+    if not target.startswith("/") or not target.isascii():
+        raise RefusedError(refusal.bad_target())
+    if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_BYTES:
+        raise RefusedError(refusal.head_too_large(HEAD_BYTES))
+    coding = request.headers.get("Transfer-Encoding")
+    if coding is not None and coding.strip().lower() != "chunked":
+        raise RefusedError(refusal.body_unreadable())
 
 
 class Intake:

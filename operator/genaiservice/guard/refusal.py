@@ -166,6 +166,45 @@ def body_too_slow(seconds: float) -> Refusal:
     )
 
 
+def head_too_large(limit: int) -> Refusal:
+    return _plain(
+        431,
+        "headers_too_large",
+        Text(
+            en=f"the header fields are longer than {limit} bytes together",
+            zh=f"请求头总长超过 {limit} 字节",
+        ),
+        Text(en="send fewer or shorter ones", zh="请减少或缩短请求头"),
+        close=True,
+    )
+
+
+def not_http() -> Refusal:
+    return _plain(
+        400,
+        "bad_request",
+        Text(en="the request is not valid HTTP/1.1", zh="请求不是有效的 HTTP/1.1"),
+        Text(
+            en="check lengths, line ends and header fields; a proxy on the way may alter them",
+            zh="请检查长度、换行与请求头；途中的代理可能改动了它们",
+        ),
+        close=True,
+    )
+
+
+def internal() -> Refusal:
+    return _plain(
+        500,
+        "internal_error",
+        Text(en="the guard could not serve the request", zh="护栏未能处理该请求"),
+        Text(
+            en="try again; the operator of the service finds the cause in the log of the guard",
+            zh="请重试；运维人员可在护栏日志中查看原因",
+        ),
+        close=True,
+    )
+
+
 def bad_target() -> Refusal:
     return _plain(
         400,
