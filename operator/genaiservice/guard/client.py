@@ -8,7 +8,7 @@ waiting: the client reads too slowly, reads again, or is gone.
 
 import asyncio
 from email.utils import formatdate
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -64,8 +64,7 @@ class ClientConnection(RequestHandler):
             self.log_exception("request failed", exc_info=exc)
         why = refusal.internal() if status >= 500 else refusal.not_http()
         if self.transport is not None:
-            transport = cast(asyncio.Transport, self.transport)
-            answer = Answer(transport, version=(1, 1), keep_alive=False, fields=[])
+            answer = Answer(self.transport, version=(1, 1), keep_alive=False, fields=[])
             answer.whole(why.status, refusal.CONTENT_TYPE, why.body(), [])
         return Delivered(keep_alive=False)
 
