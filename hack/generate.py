@@ -13,8 +13,9 @@ from genaiservice.api.conditions import FAMILIES, MEANINGS, ConditionType
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.commands.explain import BASES
 from genaiservice.cli.render import ARTICLE, BLOCK, OWNERS, WARN
+from genaiservice.rules.limits import numbered
 from genaiservice.rules.pack import load_catalogue
-from genaiservice.rules.requirement import Requirement
+from genaiservice.rules.requirement import Requirement, Step
 from genaiservice.rules.verdict import Severity
 from hack.articles_page import articles_page
 from hack.fields_page import fields_page
@@ -92,7 +93,7 @@ def _requirement(requirement: Requirement, lang: Lang) -> Iterator[str]:
     ).in_(lang)
     yield "|---|---|"
     for step in requirement.requires:
-        yield f"| `{step.field}` | {step.expects.in_(lang).replace('|', '/')} |"
+        yield _expected(step, lang)
     if requirement.verify:
         yield ""
         yield Text(
@@ -101,7 +102,12 @@ def _requirement(requirement: Requirement, lang: Lang) -> Iterator[str]:
         ).in_(lang)
         yield "|---|---|"
         for step in requirement.verify:
-            yield f"| `{step.field}` | {step.expects.in_(lang).replace('|', '/')} |"
+            yield _expected(step, lang)
+
+
+def _expected(step: Step, lang: Lang) -> str:
+    expects = numbered(step.expects, load_catalogue().values).in_(lang)
+    return f"| `{step.field}` | {expects.replace('|', '/')} |"
 
 
 def status_page(lang: Lang) -> Iterator[str]:

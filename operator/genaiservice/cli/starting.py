@@ -24,6 +24,7 @@ from genaiservice.cli.schema import node_at
 from genaiservice.cli.yamlpage import Page
 from genaiservice.rules.cases import put, steps_of
 from genaiservice.rules.compile import CompiledStep
+from genaiservice.rules.limits import numbered
 
 KEPT: Final = frozenset(
     {
@@ -184,7 +185,7 @@ class _Hints:
                 continue
             for step in compiled.steps:
                 if step.step.field == path and self._meant(step):
-                    return step.step.expects
+                    return numbered(step.step.expects, catalogue().values)
         return None
 
     def _meant(self, step: CompiledStep) -> bool:

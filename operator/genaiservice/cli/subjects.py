@@ -16,6 +16,7 @@ from genaiservice.cli.articles import ARTICLES
 from genaiservice.cli.kept import catalogue
 from genaiservice.cli.schema import node_at
 from genaiservice.cli.wording import nearest
+from genaiservice.rules.limits import numbered
 from genaiservice.rules.paths import ROOT
 from genaiservice.rules.requirement import Requirement, Step
 from genaiservice.rules.vocabulary import VOCABULARY
@@ -74,8 +75,9 @@ def rule(requirement: Requirement) -> Rule:
     asked: dict[str, list[Text]] = {}
     for step in requirement.requires:
         texts = asked.setdefault(step.field, [])
-        if step.expects not in texts:
-            texts.append(step.expects)
+        expects = numbered(step.expects, catalogue().values)
+        if expects not in texts:
+            texts.append(expects)
     named = dict.fromkeys(step.check.name for step in requirement.requires if step.check)
     return Rule(
         requirement=requirement,
@@ -110,7 +112,7 @@ def _field(text: str, every: list[Requirement]) -> Field | None:
 def _described(path: str, node: Json, every: list[Requirement]) -> Field:
     inner = path.removeprefix(f"{ROOT}.") if path.startswith(f"{ROOT}.") else ""
     read_by = tuple(
-        (one, [step.expects for step in steps])
+        (one, [numbered(step.expects, catalogue().values) for step in steps])
         for one in every
         if inner and (steps := list(_reading(one, inner)))
     )

@@ -277,8 +277,8 @@ class _Inquiry:
             level=Level.DECLARED if reason in _UNKNOWN else answer.level,
             field=fault.field,
             title=rule.title,
-            message=message_of(rule, step, fault, self.overrides),
-            remedy=remedy_of(rule, step, fault),
+            message=message_of(rule, step, fault, self.subject.limits, self.overrides),
+            remedy=remedy_of(rule, step, fault, self.subject.limits),
             owner=rule.owner,
             deadline=answer.deadline,
         )

@@ -6,6 +6,7 @@ law fixes has no name here and cannot be replaced. An override that lacks a part
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -18,6 +19,9 @@ from genaiservice.rules.verdict import Basis, Override
 OVERRIDES: Final = ("rulePack", "overrides")
 MOST_OVERRIDES: Final = 32
 LARGEST: Final = 100_000_000
+
+NAMED: Final = re.compile(r"\{([a-zA-Z]+(?:\.[a-zA-Z0-9]+)+)\}")
+"""In what a step expects: the name of a limit, for which its number stands."""
 
 Limits: TypeAlias = Mapping[str, "Limit"]
 
@@ -92,3 +96,13 @@ def is_number(value: Any) -> bool:
     if isinstance(value, int):
         return value.bit_length() < 64
     return isinstance(value, float) and math.isfinite(value)
+
+
+def numbered(text: Text, values: Mapping[str, float]) -> Text:
+    """The text with the number that counts in the place of each limit that it names."""
+    if "{" not in text.en:
+        return text
+    return Text(
+        en=NAMED.sub(lambda name: f"{values[name[1]]:,}", text.en),
+        zh=NAMED.sub(lambda name: str(values[name[1]]), text.zh),
+    )

@@ -19,7 +19,7 @@ import yaml
 
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.rules.compile import CompiledRequirement, SchemaCompiler, compile_requirement
-from genaiservice.rules.limits import Limits, limits_of, values_of
+from genaiservice.rules.limits import NAMED, Limits, limits_of, values_of
 from genaiservice.rules.paths import Filter
 from genaiservice.rules.requirement import requirement_of
 from genaiservice.rules.vocabulary import VOCABULARY
@@ -104,7 +104,7 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
     unknown = [
         f"{compiled.requirement.id}: no limit {name!r} in _limits.yaml"
         for compiled in requirements
-        for name in sorted(compiled.limits - set(limits))
+        for name in sorted((compiled.limits | _told(compiled)) - set(limits))
     ]
     if unknown:
         raise CatalogueError("\n".join(unknown))
@@ -118,6 +118,12 @@ def catalogue_of(files: Files, *, parse: Callable[[str, bytes], Any] | None = No
         values=values_of(limits, ()),
         whole=compiler(all_of(compiled.requirement for compiled in requirements)),
     )
+
+
+def _told(compiled: CompiledRequirement) -> set[str]:
+    """The limits whose numbers stand in what the steps expect."""
+    texts = (step.expects for step in compiled.requirement.steps)
+    return {name for text in texts for told in (text.en, text.zh) for name in NAMED.findall(told)}
 
 
 def _version(tree: Any) -> str:

@@ -6,13 +6,14 @@ that a service complies, that we approve, or that a number is genuine: we see fo
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from genaiservice.api.conditions import Reason
 from genaiservice.api.problem import EMPTY, Text
+from genaiservice.rules.limits import numbered
 from genaiservice.rules.paths import Void
 from genaiservice.rules.requirement import Requirement, Step
 from genaiservice.rules.verdict import Level, Override
@@ -122,13 +123,19 @@ def passed(level: Level, overrides: Iterable[Override] = ()) -> Text:
 
 
 def message_of(
-    rule: Requirement, step: Step, fault: Fault, overrides: Iterable[Override] = ()
+    rule: Requirement,
+    step: Step,
+    fault: Fault,
+    limits: Mapping[str, float],
+    overrides: Iterable[Override] = (),
 ) -> Text:
     """What is wrong and why. A step's own message speaks for the reason that the step names."""
     own = step.message if fault.reason is step.reason else None
     if own is None and fault.reason is step.reason and fault.seen != EMPTY:
         own = OBSERVED
-    return _with_overrides(_fill(own or TEMPLATES[fault.reason], rule, step, fault), overrides)
+    return _with_overrides(
+        _fill(own or TEMPLATES[fault.reason], rule, step, fault, limits), overrides
+    )
 
 
 def _with_overrides(text: Text, overrides: Iterable[Override]) -> Text:
@@ -143,21 +150,24 @@ def _with_overrides(text: Text, overrides: Iterable[Override]) -> Text:
     return text
 
 
-def remedy_of(rule: Requirement, step: Step, fault: Fault) -> Text:
+def remedy_of(rule: Requirement, step: Step, fault: Fault, limits: Mapping[str, float]) -> Text:
     """What to do next."""
     if fault.reason is Reason.CALENDAR_UNKNOWN:
         return CALENDAR_REMEDY
-    return _fill(step.remedy or rule.remedy, rule, step, fault)
+    return _fill(step.remedy or rule.remedy, rule, step, fault, limits)
 
 
-def _fill(template: Text, rule: Requirement, step: Step, fault: Fault) -> Text:
+def _fill(
+    template: Text, rule: Requirement, step: Step, fault: Fault, limits: Mapping[str, float]
+) -> Text:
+    expects = numbered(step.expects, limits)
     deadline = fault.deadline.isoformat() if fault.deadline else "-"
     value = NOT_SHOWN if step.private else show(fault.value)
     return Text(
         en=template.en.format(
             field=fault.field,
             value=value.en,
-            expects=step.expects.en,
+            expects=expects.en,
             source=rule.source.en,
             deadline=deadline,
             seen=fault.seen.en,
@@ -165,7 +175,7 @@ def _fill(template: Text, rule: Requirement, step: Step, fault: Fault) -> Text:
         zh=template.zh.format(
             field=fault.field,
             value=value.zh,
-            expects=step.expects.zh,
+            expects=expects.zh,
             source=rule.source.zh,
             deadline=deadline,
             seen=fault.seen.zh,

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from genaiservice.rules.limits import limits_of, overrides_of, values_of
+from genaiservice.rules.compile import limits_named
+from genaiservice.rules.limits import limits_of, numbered, overrides_of, values_of
+from genaiservice.rules.requirement import Step
 from genaiservice.rules.verdict import Basis, Finding, Result, Verdict
 from tests.unit.rules.build import CATALOGUE, RULES, case_finding, declaration, holds, judged
 from tests.unit.rules.test_crd_fields import node_at
@@ -124,3 +126,28 @@ def test_a_limit_that_moves_is_noticed_by_a_case(name: str, by: float) -> None:
 
 def test_the_file_of_limits_is_plain_data() -> None:
     assert yaml.safe_dump({name: limit.value for name, limit in LIMITS.items()})
+
+
+NUMBERED = [
+    pytest.param(step, name, id=f"{rule}: {name}")
+    for rule, compiled in RULES.items()
+    for step in compiled.requirement.steps
+    for name in limits_named(step)
+]
+
+
+@pytest.mark.parametrize(("step", "name"), NUMBERED)
+def test_what_a_step_expects_names_the_number_that_counts(step: Step, name: str) -> None:
+    told = numbered(step.expects, {**CATALOGUE.values, name: 4321})
+    assert "4,321" in told.en
+    assert "4321" in told.zh
+    assert "{" not in numbered(step.expects, CATALOGUE.values).en
+
+
+def test_a_finding_asks_for_the_number_of_the_service_and_shows_the_default() -> None:
+    found = finding(overridden(ENTRY | {"value": 15_000}), "IM-04-2")
+    assert found.result is Result.FAIL
+    assert "expected: 15,000 terms or more" in found.message.en
+    assert "15000 in place of 10000" in found.message.en
+    assert "15,000" in found.remedy.en
+    assert "不少于 15000" in found.message.zh

@@ -54,7 +54,11 @@ BROKEN = [
     pytest.param(with_step(schema={"$ref": "#/$defs/nowhere"}), "nowhere", id="no definition"),
     pytest.param(with_step(schema={"format": "moon"}), "moon", id="unknown format"),
     pytest.param(with_step(schema={"type": "thing"}), "IM-15-1.yaml", id="no schema"),
+    pytest.param(
+        with_step(expects={"en": "{a.b} days", "zh": "若干天"}), "a.b", id="unknown limit in words"
+    ),
     pytest.param(with_step(field="a..b"), "field", id="no path"),
+    pytest.param(FILES | {"_pack.yaml": b"version: 1\n"}, "_pack.yaml", id="no version"),
     pytest.param(FILES | {"IM-15-1.yaml": b"id: [\n"}, "not YAML", id="not YAML"),
     pytest.param(FILES | {"IM-15-1.yaml": b"- 1\n"}, "IM-15-1.yaml", id="not an object"),
     pytest.param(
