@@ -12,11 +12,11 @@ from typing import TypeAlias
 from genaiservice.api.conditions import FAMILIES, MEANINGS, ConditionType
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.commands.explain import BASES
-from genaiservice.cli.render import ARTICLE, BLOCK, OWNERS, WARN
+from genaiservice.cli.render import ARTICLE, BLOCK, WARN
 from genaiservice.rules.limits import numbered
 from genaiservice.rules.pack import load_catalogue
 from genaiservice.rules.requirement import Requirement, Step
-from genaiservice.rules.verdict import Severity
+from genaiservice.rules.verdict import OWNERS, Severity
 from hack.articles_page import articles_page
 from hack.fields_page import fields_page
 
@@ -84,7 +84,7 @@ def _requirement(requirement: Requirement, lang: Lang) -> Iterator[str]:
         en=f"- **Condition:** `{requirement.family.value}`",
         zh=f"- **状态条件：**`{requirement.family.value}`",
     ).in_(lang)
-    owner = OWNERS[requirement.owner.value].in_(lang)
+    owner = OWNERS[requirement.owner].in_(lang)
     yield Text(en=f"- **Who acts:** {owner}", zh=f"- **责任方：**{owner}").in_(lang)
     yield ""
     yield Text(

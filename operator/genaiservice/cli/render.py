@@ -9,6 +9,7 @@ from typing import Any, Final
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import Lang, Problem, Text
 from genaiservice.cli.terminal import Paper
+from genaiservice.rules.verdict import OWNERS, Owner
 
 ALLOWED: Final = Text(en="rollout allowed", zh="允许上线")
 REFUSED: Final = Text(en="rollout refused", zh="不予上线")
@@ -21,16 +22,16 @@ NEXT: Final = Text(en="next", zh="处理")
 WHO: Final = Text(en="who", zh="责任方")
 WHERE: Final = Text(en="where", zh="位置")
 BY: Final = Text(en="by", zh="期限")
+OVERRIDE: Final = Text(
+    en="{name}: {value} in place of the rule pack's {default} ({reason}; {approver})",
+    zh="{name}：以 {value} 代替规则包的 {default}（理由：{reason}；批准人：{approver}）",
+)
+_OVERRIDE: Final = ("name", "value", "default", "reason", "approver")
 NOTICE: Final = Text(
     en="Declarations were checked against rule pack {version}. This is no legal advice and no "
     "statement that the service is lawful.",
     zh="以上为按规则包 {version} 对申报内容的核查，不构成法律意见，也不表示该服务合法。",
 )
-OWNERS: Final = {
-    "compliance": Text(en="compliance", zh="合规"),
-    "platform": Text(en="platform team", zh="平台团队"),
-    "sre": Text(en="SRE", zh="运维"),
-}
 BASES: Final = {
     "law": Text(en="law", zh="法律法规"),
     "standard": Text(en="standard", zh="标准"),
@@ -51,7 +52,8 @@ def article(number: Any, lang: Lang) -> str:
 
 
 def owner(name: str) -> Text:
-    return OWNERS.get(name, Text(en=name, zh=name))
+    """The word for an owner; one of another release is shown as it is."""
+    return OWNERS[Owner(name)] if name in set(Owner) else Text(en=name, zh=name)
 
 
 def words(row: Json, key: str, lang: Lang) -> str:
@@ -68,6 +70,13 @@ def half(message: str, lang: Lang) -> str:
 def problems(paper: Paper, faults: Iterable[Problem]) -> None:
     for problem in faults:
         paper.line(f"✗ {problem.render(paper.lang)}", "red")
+
+
+def overrides(paper: Paper, rows: Iterable[Json]) -> None:
+    """Numbers of the rule pack that the service replaced: nobody may overlook one."""
+    for row in rows:
+        told = OVERRIDE.format(**{key: row.get(key, "?") for key in _OVERRIDE})
+        paper.line(f"~ {told.in_(paper.lang)}", "yellow", indent=2)
 
 
 def notice(paper: Paper, version: str) -> None:

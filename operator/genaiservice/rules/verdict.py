@@ -7,6 +7,7 @@ Levels say how much is known, never that a service is compliant or a filing genu
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.problem import Text
@@ -46,6 +47,14 @@ class Owner(StrEnum):
     COMPLIANCE = "compliance"
     PLATFORM = "platform"
     SRE = "sre"
+
+
+OWNERS: Final = {
+    Owner.COMPLIANCE: Text(en="compliance", zh="合规"),
+    Owner.PLATFORM: Text(en="platform team", zh="平台团队"),
+    Owner.SRE: Text(en="SRE", zh="运维"),
+}
+"""The owners as every view names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

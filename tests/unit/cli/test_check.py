@@ -236,3 +236,23 @@ def test_the_text_is_the_one_that_was_agreed(golden: Any, lang: str, name: str) 
     file = f"tests/golden/cli/{name}.yaml"
     ran = genaictl("check", file, "--as-of", DAY, "--lang", lang)
     golden(f"check-{name}.{lang}.txt", stable(ran.out + ran.err))
+
+
+OVERRIDE = {
+    "name": "testBanks.generationTotal",
+    "value": 2200,
+    "reason": "题库更严",
+    "approver": "李示例",
+}
+OVERRIDDEN = {"spec.compliance.rulePack": {"overrides": [OVERRIDE]}}
+
+
+def test_a_number_that_the_service_replaced_shows_though_nothing_is_open() -> None:
+    text = complete(**OVERRIDDEN)
+    ran = genaictl("check", "-", "--as-of", DAY, stdin=text)
+    assert ran.code == 0
+    assert "testBanks.generationTotal: 2200 in place of the rule pack's 2000" in ran.out
+    chinese = genaictl("check", "-", "--as-of", DAY, stdin=text, lang="zh").out
+    assert "testBanks.generationTotal：以 2200 代替规则包的 2000（理由：题库更严" in chinese
+    (service,) = json.loads(genaictl("check", "-", "-o", "json", stdin=text).out)["services"]
+    assert service["overrides"] == [OVERRIDE | {"default": 2000}]

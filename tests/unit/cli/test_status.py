@@ -84,3 +84,9 @@ def test_a_condition_shows_sign_reason_and_its_words_in_one_language(lang: Lang)
 @pytest.mark.parametrize("status", [{"findings": [{}]}, {"conditions": [{}]}, {"rollout": None}])
 def test_a_status_of_another_version_is_shown_as_far_as_it_goes(status: dict[str, Any]) -> None:
     assert "shop/chat" in shown(body(**status))
+
+
+def test_a_number_that_the_service_replaced_shows_with_the_default() -> None:
+    row = {"name": "a.b", "value": 5, "default": 7, "reason": "why", "approver": "Wang"}
+    text = shown(body(rulePack={"version": "1", "overrides": [row]}, rollout={"allowed": True}))
+    assert "a.b: 5 in place of the rule pack's 7 (why; Wang)" in text

@@ -208,6 +208,7 @@ def show(paper: Paper, outcome: Outcome) -> None:
     before = _words(outcome.before) if outcome.before else NOT_THERE
     paper.pair(NOW, before, indent=2)
     paper.pair(THEN, _words(outcome.status), indent=2)
+    render.overrides(paper, lookup(outcome.status, "rulePack", "overrides", default=[]))
     old, new = _open(outcome.before), _open(outcome.status)
     for label, ids, sign, style in (
         (SOLVED, old.keys() - new.keys(), "✓", "green"),

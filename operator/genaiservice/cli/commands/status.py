@@ -140,6 +140,7 @@ def show(paper: Paper, body: Json) -> None:
         paper.say(OUTDATED, "yellow", indent=2)
     if why := _condition(status, "RolloutAllowed"):
         paper.line(render.half(str(why.get("message", "")), paper.lang), indent=2)
+    render.overrides(paper, lookup(status, "rulePack", "overrides", default=[]))
     _work(paper, lookup(status, "findings", default=[]))
     rows = lookup(status, "conditions", default=[])
     families = {family.value for family in FAMILIES}

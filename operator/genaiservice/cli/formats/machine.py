@@ -4,6 +4,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import PurePath
 from typing import Any, Final
@@ -45,6 +46,7 @@ def _service(row: Checked) -> MutableJson:
         "allowed": row.allowed,
         "usable": row.usable,
         "rulePack": {"version": row.verdict.rule_pack, "digest": row.verdict.digest},
+        "overrides": [asdict(one) for one in row.verdict.overrides],
         "nextChange": change.isoformat() if change else None,
         "remarks": [_remark(remark) for remark in row.remarks],
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of `check` for people: each remark with place, what, next step and who takes it."""
 
+from dataclasses import asdict
 from typing import Final
 
 from genaiservice.api.problem import EMPTY, Lang, Text
@@ -41,6 +42,7 @@ def show(paper: Paper, row: Checked) -> None:
     render.headline(
         paper, f"{row.title} ({row.manifest.where})", row.allowed, _counts(row, paper.lang)
     )
+    render.overrides(paper, map(asdict, row.verdict.overrides))
     for remark in row.remarks:
         _remark(paper, row.manifest.file, remark)
 

@@ -72,7 +72,7 @@ def build(
     declaration = compliance(lookup(subject.body, "spec"))
     verdict = judge(catalogue, declaration, known, as_of)
     found = judged(subject, verdict, as_of, today)
-    own = overrides(declaration)
+    own = overrides(declaration, catalogue.limits)
     return Page(
         namespace=subject.text("metadata", "namespace"),
         name=subject.text("metadata", "name"),

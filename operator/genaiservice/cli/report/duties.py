@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from genaiservice.api.conditions import MEANINGS
 from genaiservice.api.problem import Lang
-from genaiservice.cli.render import BASES, OWNERS
+from genaiservice.cli.render import BASES
 from genaiservice.cli.report.markup import element, flowing
 from genaiservice.cli.report.page import Fact, Page, Row, Section
 from genaiservice.cli.report.summary import name_of, when
@@ -28,7 +28,7 @@ from genaiservice.cli.report.words import (
     mark,
 )
 from genaiservice.rules.paths import ROOT
-from genaiservice.rules.verdict import Result
+from genaiservice.rules.verdict import OWNERS, Result
 
 _TITLES: Final = (REQUIREMENT, DECLARED, RESULT, FINDING_AND_NEXT, OWNER_AND_DATE)
 
@@ -73,7 +73,7 @@ def _row(page: Page, row: Row, lang: Lang) -> Element:
         element("td", *_finding(row, lang)),
         element(
             "td",
-            element("p", OWNERS[one.owner.value].in_(lang)),
+            element("p", OWNERS[one.owner].in_(lang)),
             element("p", when(page, row, lang)) if one.deadline else None,
         ),
         kind=known.tone.value,

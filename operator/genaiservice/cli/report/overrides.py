@@ -11,6 +11,7 @@ from typing import Any, Final
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.cli.report.declared import brief, clean
 from genaiservice.cli.report.page import Override
+from genaiservice.rules.limits import Limits
 
 MOST: Final = 100
 _NAMES: Final = frozenset({"name", "version"})
@@ -18,23 +19,23 @@ _PROFILE: Final = "FilingPractice"
 """The profile that applies where none is declared."""
 
 
-def overrides(declaration: Json) -> tuple[Override, ...]:
+def overrides(declaration: Json, limits: Limits) -> tuple[Override, ...]:
     found = list(_profile(lookup(declaration, "profile")))
     pack = lookup(declaration, "rulePack")
     if isinstance(pack, dict):
         for key in sorted(pack.keys() - _NAMES, key=str):
             items = pack[key] if isinstance(pack[key], list) else [pack[key]]
             for item in items[:MOST]:
-                found += _numbers(item) or _leaves(f"rulePack.{key}", item)
+                found += _numbers(item, limits) or _leaves(f"rulePack.{key}", item)
     return tuple(found[:MOST])
 
 
 def _profile(value: Any) -> Iterator[Override]:
     if isinstance(value, str) and value != _PROFILE:
-        yield Override(field="profile", value=brief("profile", value).en)
+        yield Override(field="profile", value=brief("profile", value).en, default=_PROFILE)
 
 
-def _numbers(item: Any) -> list[Override]:
+def _numbers(item: Any, limits: Limits) -> list[Override]:
     """An entry of `rulePack.overrides` as one line; nothing where it is not written as one."""
     if not isinstance(item, dict) or not isinstance(item.get("name"), str):
         return []
@@ -42,7 +43,9 @@ def _numbers(item: Any) -> list[Override]:
         key: brief(key, item[key]).en if item.get(key) is not None else ""
         for key in ("value", "reason", "approver")
     }
-    return [Override(field=clean(item["name"])[:200], **told)]
+    name = item["name"]
+    default = f"{limits[name].value:g}" if name in limits else ""
+    return [Override(field=clean(name)[:200], default=default, **told)]
 
 
 def _leaves(field: str, value: Any, depth: int = 0) -> Iterator[Override]:

@@ -77,6 +77,8 @@ class Override:
 
     field: str
     value: str
+    default: str = ""
+    """What the rule pack has instead; empty where it has no number of this name."""
     reason: str = ""
     approver: str = ""
     """Who answers for it, as declared."""

@@ -6,7 +6,6 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from genaiservice.api.problem import Lang, Text
-from genaiservice.cli.render import OWNERS
 from genaiservice.cli.report.markup import element, flowing
 from genaiservice.cli.report.page import (
     Change,
@@ -29,6 +28,7 @@ from genaiservice.cli.report.words import (
     DATES,
     FINDING,
     HOLDS_UNTIL,
+    INSTEAD_OF,
     MARKS,
     MORE,
     NEXT,
@@ -49,6 +49,7 @@ from genaiservice.cli.report.words import (
     VALUE,
     mark,
 )
+from genaiservice.rules.verdict import OWNERS
 
 MOST_DATES: Final = 6
 _ARROWS: Final = {
@@ -126,7 +127,7 @@ def _blockers(page: Page, lang: Lang) -> Element:
             "tr",
             element("td", *name_of(row, lang)),
             element("td", *flowing(row.finding.remedy.in_(lang))),
-            element("td", OWNERS[row.finding.owner.value].in_(lang)),
+            element("td", OWNERS[row.finding.owner].in_(lang)),
             element("td", when(page, row, lang) if row.finding.deadline else "–"),
         )
         for row in blocking
@@ -224,5 +225,6 @@ def _overrides(page: Page, lang: Lang) -> Element:
 
 def _override(one: Override, lang: Lang) -> Element:
     who = APPROVED_BY.format(who=one.approver).in_(lang) if one.approver else ""
-    more = " · ".join(part for part in (one.reason, who) if part)
+    default = INSTEAD_OF.format(default=one.default).in_(lang) if one.default else ""
+    more = " · ".join(part for part in (default, one.reason, who) if part)
     return element("li", element("b", f"{one.field}: {one.value}"), f"  {more}" if more else None)

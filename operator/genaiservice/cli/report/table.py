@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from genaiservice.api.problem import Lang, Text
-from genaiservice.cli.render import BASES, OWNERS
+from genaiservice.cli.render import BASES
 from genaiservice.cli.report.page import Page, Row
 from genaiservice.cli.report.words import family, mark
+from genaiservice.rules.verdict import OWNERS
 
 BOM: Final = "\ufeff"
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
@@ -68,7 +69,7 @@ def _cells(page: Page, row: Row, lang: Lang) -> Iterator[str]:
     yield "; ".join(f"{fact.field}: {fact.value.in_(lang)}" for fact in row.facts)
     yield one.message.in_(lang)
     yield one.remedy.in_(lang)
-    yield OWNERS[one.owner.value].in_(lang)
+    yield OWNERS[one.owner].in_(lang)
     yield one.deadline.isoformat() if one.deadline else ""
 
 

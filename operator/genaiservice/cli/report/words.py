@@ -155,6 +155,7 @@ SINCE: Final = Text(
 UNCHANGED: Final = Text(en="Nothing has changed since that report.", zh="与该报告相比没有变化。")
 OVERRIDES: Final = Text(en="Overrides of the rule pack", zh="对规则包的调整")
 APPROVED_BY: Final = Text(en="approved by {who}", zh="批准人：{who}")
+INSTEAD_OF: Final = Text(en="the rule pack has {default}", zh="规则包为 {default}")
 NO_OVERRIDES: Final = Text(
     en="The declaration overrides nothing of the rule pack.", zh="申报未调整规则包的任何数值。"
 )

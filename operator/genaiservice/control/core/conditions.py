@@ -17,7 +17,7 @@ from genaiservice.control.core.families import families, rank
 from genaiservice.control.core.pods import bare, settled, tally, ways_past
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation
-from genaiservice.rules.verdict import Finding, Owner, Suspension
+from genaiservice.rules.verdict import OWNERS, Finding, Owner, Suspension
 
 
 def all_conditions(situation: Situation) -> tuple[Condition, ...]:
@@ -150,8 +150,8 @@ def _by_owner(blocking: Sequence[Finding]) -> Iterator[Text]:
         ids = [one.id for one in sorted(blocking, key=rank) if one.owner is owner]
         if ids:
             yield Text(
-                en=f"To be solved by {owner.value}: {listed(ids)}.",
-                zh=f"须由 {owner.value} 解决：{listed(ids)}。",
+                en=f"To be solved by {OWNERS[owner].en}: {listed(ids)}.",
+                zh=f"须由{OWNERS[owner].zh}解决：{listed(ids)}。",
             )
 
 

@@ -148,7 +148,13 @@ def page(rows: Iterable[Row] | None = None, **values: Any) -> Page:
         "sections": sections(every_kind() if rows is None else rows),
         "seen": (_seen("GuardEnforced", "True"), _seen("Ready", "False"), _seen("X", "Unknown")),
         "overrides": (
-            Override(field="keywordLibrary.total", value="12000", reason="更严", approver="王示例"),
+            Override(
+                field="keywordLibrary.total",
+                value="12000",
+                default="10000",
+                reason="更严",
+                approver="王示例",
+            ),
         ),
         "next_change": date(2027, 1, 4),
         "changes": _changes(),

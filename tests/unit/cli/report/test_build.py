@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an object to its page: the same judgement and the same words as the operator's status."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ from genaiservice.rules.verdict import Result
 from tests.build import NOW, SETTINGS, policy
 from tests.unit.cli.report.pages import DAY, patched, subject
 
+LIMITS = load_catalogue().limits
 NO_COMPLAINTS = {"spec": {"compliance": {"complaints": None}}}
 
 
@@ -213,13 +214,13 @@ def test_what_the_rule_pack_lets_the_declaration_set_is_shown() -> None:
         "overrides": [number, {"other": 1}, 7],
         "later": {"a": True},
     }
-    told = overrides({"profile": "LegalText", "rulePack": pack})
-    assert [(one.field, one.value, one.reason, one.approver) for one in told] == [
-        ("profile", "LegalText", "", ""),
-        ("rulePack.later.a", "yes", "", ""),
-        ("evaluation.sampleSize", "900", "small", "Wang"),
-        ("rulePack.overrides.other", "1", "", ""),
-        ("rulePack.overrides", "7", "", ""),
+    told = overrides({"profile": "LegalText", "rulePack": pack}, LIMITS)
+    assert [astuple(one) for one in told] == [
+        ("profile", "LegalText", "FilingPractice", "", ""),
+        ("rulePack.later.a", "yes", "", "", ""),
+        ("evaluation.sampleSize", "900", "1000", "small", "Wang"),
+        ("rulePack.overrides.other", "1", "", "", ""),
+        ("rulePack.overrides", "7", "", "", ""),
     ]
 
 
@@ -227,7 +228,7 @@ def test_what_the_rule_pack_lets_the_declaration_set_is_shown() -> None:
     "declaration", [{}, {"profile": "FilingPractice"}, {"rulePack": {"name": "x"}}, {"rulePack": 3}]
 )
 def test_what_is_as_the_rule_pack_says_is_no_override(declaration: MutableJson) -> None:
-    assert overrides(declaration) == ()
+    assert overrides(declaration, LIMITS) == ()
 
 
 def test_the_families_are_computed_by_the_function_of_the_status() -> None:
