@@ -6,10 +6,15 @@ character, so the oracle also says what may have left at every moment.
 """
 
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from genaiservice.guard.core.normalise import Normaliser
+
+Cut: TypeAlias = tuple[int, int]
+Way: TypeAlias = tuple[int, frozenset[int]]
+"""How many characters of a term were met, and after how many of the text a gap is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,17 @@ class Oracle:
     mask: str = "＊"
     breaks: Mapping[str, frozenset[int]] | None = None
     """With word boundaries: the places of a term's own gaps. None: they do not count."""
+    spoken: frozenset[str] = frozenset()
+    """What patterns match, to be blocked: gaps inside are free, and repeats count."""
+    repeats: bool = False
+
+    @property
+    def words(self) -> frozenset[str]:
+        return self.blocks | self.masks | self.spoken
+
+    def finds(self, text: str) -> bool:
+        """Whether any term is in a normalised text, word boundaries aside."""
+        return bool(replace(self, breaks=None)._hits(text, [""] * (len(text) + 1), final=True)[0])
 
     def moments(self, text: str) -> list[Moment]:
         """One per number of characters seen (0 … len), and a last one for the end of the text."""
@@ -50,7 +66,7 @@ class Oracle:
         reach = size if final else _live(normal, self.allowed)
         decided = [hit for hit in hits if hit[0] < reach and hit not in unsure]
         waiting = [hit for hit in hits if hit not in decided]
-        blocking = [hit for hit in decided if normal[hit[0] : hit[1]] in self.blocks]
+        blocking = [hit for hit in decided if hits[hit]]
         masking = [hit for hit in decided if hit not in blocking]
         live = size if final else self._open(normal, gaps)
         covered = _spread(masking, owner)
@@ -66,64 +82,126 @@ class Oracle:
 
     def _hits(
         self, normal: str, gaps: list[str], *, final: bool
-    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """What stands in the text, and what of it the next character may still take away."""
-        found = [
-            (start, end)
-            for start, end in _occurrences(normal, self.blocks | self.masks)
-            if self._stands(normal[start:end], normal, gaps, start)
-        ]
+    ) -> tuple[dict[Cut, bool], set[Cut]]:
+        """What stands in the text and whether it blocks; what of it may still be taken away."""
         cover = _occurrences(normal, self.allowed)
-        hits = [
-            (start, end)
-            for start, end in found
-            if not any(begin <= start and end <= stop for begin, stop in cover)
-        ]
-        size = len(normal)
-        unsure = [
-            hit
-            for hit in hits
-            if self.breaks is not None
-            and not final
-            and hit[1] == size
-            and not gaps[size]
-            and sort(normal[-1])
-        ]
-        return hits, unsure
-
-    def _stands(self, term: str, normal: str, gaps: list[str], start: int) -> bool:
-        """Whether `term`, which may go on beyond the text, stands as words from `start` on."""
-        if self.breaks is None:
-            return True
-        size = len(normal)
-        end = start + len(term)
-        joined_before = start > 0 and not gaps[start] and sort(normal[start - 1])
-        joined_after = end < size and not gaps[end] and sort(normal[end])
-        if joined_before and sort(term[0]) == joined_before:
-            return False
-        if joined_after and sort(term[-1]) == joined_after:
-            return False
-        own = self.breaks.get(term, frozenset())
-        inside = [
-            gaps[start + at]
-            for at in range(1, len(term))
-            if sort(term[at]) and sort(term[at]) == sort(term[at - 1]) and at not in own
-            # The gap at the end of the text may still grow, so only a gap is a fact.
-            if start + at < size or (start + at == size and gaps[size])
-        ]
-        return all(gap != "blank" for gap in inside) or all(inside)
+        hits: dict[Cut, bool] = {}
+        sure: set[Cut] = set()
+        for term, exact, start in self._begun(normal, gaps):
+            for end, ways in self._ends(term, normal, start, exact=exact):
+                whole = {way for way in ways if way[0] == len(term)}
+                if not self._gaps_fit(term, normal, gaps, (start, end), whole):
+                    continue
+                if any(begin <= start and end <= stop for begin, stop in cover):
+                    continue
+                last = self._end_of_run(normal, gaps, end, exact=exact)
+                open_end = self.breaks is not None and not gaps[last]
+                if open_end and last < len(normal) and sort(normal[last]) == sort(term[-1]) != "":
+                    continue
+                hits[start, end] = hits.get((start, end), False) or exact or term in self.blocks
+                if final or not open_end or last < len(normal) or not sort(term[-1]):
+                    sure.add((start, end))
+        return hits, set(hits) - sure
 
     def _open(self, normal: str, gaps: list[str]) -> int:
-        for start in range(len(normal)):
-            suffix = normal[start:]
-            longer = (
-                term
-                for term in self.blocks | self.masks
-                if term != suffix and term.startswith(suffix)
+        found = [len(normal)]
+        for term, exact, start in self._begun(normal, gaps):
+            for end, ways in self._ends(term, normal, start, exact=exact):
+                begun = {way for way in ways if way[0] < len(term)}
+                if end == len(normal) and self._gaps_fit(term, normal, gaps, (start, end), begun):
+                    found.append(start)
+        return min(found)
+
+    def _begun(self, normal: str, gaps: list[str]) -> Iterator[tuple[str, bool, int]]:
+        """Each term, whether it is what a pattern matches, and each place where it may begin."""
+        terms = [(term, False) for term in self.blocks | self.masks]
+        for term, exact in terms + [(word, True) for word in self.spoken]:
+            for start in range(len(normal)):
+                if normal[start] != term[0]:
+                    continue
+                begin = start
+                if self.repeats and not exact and sort(term[0]) == "letter":
+                    while begin and not gaps[begin] and normal[begin - 1] == term[0]:
+                        begin -= 1
+                joined = begin > 0 and not gaps[begin] and sort(normal[begin - 1])
+                if self.breaks is None or not joined or joined != sort(term[0]):
+                    yield term, exact, start
+
+    def _ends(
+        self, term: str, normal: str, start: int, *, exact: bool
+    ) -> Iterator[tuple[int, set[Way]]]:
+        """For each end of the text from `start`: how far into the term it may have come."""
+        ways: set[Way] = {(0, frozenset())}
+        for end in range(start + 1, len(normal) + 1):
+            char, at = normal[end - 1], frozenset({end - 1 - start})
+            after: set[Way] = set()
+            for met, free in ways:
+                if term[met : met + 1] == char:
+                    own = exact or self._is_free(term, met)
+                    after.add((met + 1, free | at if own else free))
+                if self.repeats and not exact and met and term[met - 1] == char:
+                    first, last = _run(term, met - 1)
+                    if first > 0 and last < len(term) and sort(char) != "digit":
+                        own = self._is_free_inside(term, first, last)
+                        after.add((met, free | at if own else free))
+            ways = after
+            if not ways:
+                return
+            yield (
+                end,
+                {
+                    (met, free | {end - start} if exact or self._is_free(term, met) else free)
+                    for met, free in ways
+                },
             )
-            if any(self._stands(term, normal, gaps, start) for term in longer):
-                return start
-        return len(normal)
+
+    def _gaps_fit(self, term: str, normal: str, gaps: list[str], cut: Cut, ways: set[Way]) -> bool:
+        """Whether the gaps inside are those of one word, or of one spelled by letters."""
+        if self.breaks is None:
+            return bool(ways)
+        start, end = cut
+        for met, free in ways:
+            inside = [
+                gaps[at]
+                for at in range(start + 1, end)
+                if sort(normal[at]) and sort(normal[at]) == sort(normal[at - 1])
+                if at - start not in free
+            ]
+            # The gap at the end of the text may still grow, so only a gap is a fact.
+            following = sort(term[met]) if met < len(term) else ""
+            if following and following == sort(normal[end - 1]) and end - start not in free:
+                inside += [gaps[end]] if gaps[end] else []
+            if all(gap != "blank" for gap in inside) or all(inside):
+                return True
+        return False
+
+    def _is_free(self, term: str, place: int) -> bool:
+        """Whether a gap before this character of the term stands in the term as well."""
+        own = (self.breaks or {}).get(term, frozenset())
+        if self.repeats and 0 < place < len(term) and term[place] == term[place - 1]:
+            return self._is_free_inside(term, *_run(term, place))
+        return place in own
+
+    def _is_free_inside(self, term: str, begin: int, end: int) -> bool:
+        own = (self.breaks or {}).get(term, frozenset())
+        return any(place in own for place in range(begin + 1, end))
+
+    def _end_of_run(self, normal: str, gaps: list[str], end: int, *, exact: bool) -> int:
+        char = normal[end - 1]
+        if self.repeats and not exact and sort(char) == "letter":
+            while end < len(normal) and not gaps[end] and normal[end] == char:
+                end += 1
+        return end
+
+
+def _run(term: str, place: int) -> tuple[int, int]:
+    """Where the run of the character at `place` begins and ends."""
+    begin, end = place, place + 1
+    while begin and term[begin - 1] == term[place]:
+        begin -= 1
+    while end < len(term) and term[end] == term[place]:
+        end += 1
+    return begin, end
 
 
 def sort(char: str) -> str:

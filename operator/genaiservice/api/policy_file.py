@@ -39,6 +39,7 @@ NORMALISATIONS: Final[Mapping[str, bool]] = {
     "words": True,
     "digits": False,
     "leet": False,
+    "repeats": False,
 }
 """The switches and whether each is on when nothing is said; the CRD has the same defaults."""
 

@@ -150,11 +150,18 @@ class TermSet:
             return next(self.prefixes(normal), len(normal))
         return next((at for at in self.prefixes(normal) if words.open(gaps, at)), len(normal))
 
-    def stands(self, hit: tuple[int, int, int], gaps: Gaps) -> bool:
-        """Whether the gaps inside an occurrence are those of words; its edges are not asked."""
+    def stands(self, hit: tuple[int, int, int], gaps: Gaps, *, final: bool) -> bool | None:
+        """Whether an occurrence stands as words; None when what comes next decides."""
         start, end, _ = hit
+        ends = gaps.ends(end, final=final)
+        if ends is False or not gaps.begins(start):
+            return False
         free = self.words.free(gaps.normal[start:end]) if self.words else frozenset()
-        return gaps.holds(start, end, free)
+        return ends if gaps.holds(start, end, free) else False
+
+    def unmoved(self, normal: str, more: str) -> bool:
+        """Whether `more` only repeats, after `normal`, what decides nothing."""
+        return False
 
     def prefixes(self, normal: str) -> Iterator[int]:
         """Where each suffix begins that is a proper prefix of a term, the longest first."""

@@ -18,6 +18,8 @@ Each switch and what it may match too much (an allow list mends single cases):
 `digits`      Chinese numerals become digits (off unless wished): 十之八九 then holds 89.
 `leet`        signs and digits become the Latin letters that they stand for (off unless wished):
               455 and a$$ are then one word, and what a digit follows (`ass4`) is none.
+`repeats`     repeated characters (off unless wished) are seen through by `guard.core.repeats`;
+              nothing is taken away here.
 """
 
 import unicodedata
@@ -47,6 +49,7 @@ class Switches:
     words: bool = True
     digits: bool = False
     leet: bool = False
+    repeats: bool = False
 
 
 _NUMERALS: Final = dict(
@@ -113,10 +116,11 @@ def gap_of(char: str) -> int:
 class Normaliser:
     """`normalise` for matching, `lengths`/`starts` for the way back to original offsets."""
 
-    __slots__ = ("table", "words")
+    __slots__ = ("repeats", "table", "words")
 
     def __init__(self, switches: Switches) -> None:
         self.words = switches.words
+        self.repeats = switches.repeats
         self.table = Table(switches)
 
     def normalise(self, text: str) -> str:

@@ -212,11 +212,16 @@ class Mixed:
         own = self._patterns.live(normal, gaps)
         return min(own, self._terms.live(normal, gaps)) if self._terms else own
 
-    def stands(self, hit: Found, gaps: Gaps) -> bool:
+    def stands(self, hit: Found, gaps: Gaps, *, final: bool) -> bool | None:
         """Gaps inside a match of a pattern do not count, only its edges."""
-        if hit[2] >= self._patterns.base or self._terms is None:
-            return True
-        return self._terms.stands(hit, gaps)
+        if hit[2] < self._patterns.base and self._terms is not None:
+            return self._terms.stands(hit, gaps, final=final)
+        ends = gaps.ends(hit[1], final=final)
+        return ends if ends is not False and gaps.begins(hit[0]) else False
+
+    def unmoved(self, normal: str, more: str) -> bool:
+        """A pattern counts what repeats."""
+        return False
 
     def rule(self, value: int) -> Rule:
         if value >= self._patterns.base or self._terms is None:

@@ -19,6 +19,7 @@ from genaiservice.guard.core.effects import Action, Decision
 from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, Switches
 from genaiservice.guard.core.patterns import Mixed, Patterns
+from genaiservice.guard.core.repeats import Stretched
 from genaiservice.guard.core.words import own_gaps
 
 PROBLEMS_SHOWN: Final = 20
@@ -84,10 +85,11 @@ def compile_policy(tree: Json, digest: str) -> Policy:
     flags = {place for place, (_, action) in enumerate(classes) if action is Action.FLAG}
     enforced = {term: at for term, at in strongest.items() if at[0] not in flags}
     flagged = {term: at for term, at in strongest.items() if at[0] in flags}
+    kind = _kind(normaliser)
     shapes = list(_shapes(tree["classes"], classes, normaliser))
     sets = [
         _matcher(
-            TermSet(entries, classes, breaks) if entries else None,
+            kind(entries, classes, breaks) if entries else None,
             [shape for shape in shapes if (shape[1].action is Action.FLAG) is flag],
             normaliser,
         )
@@ -138,6 +140,10 @@ def _matcher(
     return Mixed(terms, Patterns(trees, rules, normaliser, base), words=normaliser.words)
 
 
+def _kind(normaliser: Normaliser) -> type[TermSet]:
+    return Stretched if normaliser.repeats else TermSet
+
+
 def _action(part: Json) -> Action:
     """Replace is Block with other words, so that nothing but the words can differ."""
     return Action.BLOCK if part["action"] == "Replace" else Action(part["action"])
@@ -153,6 +159,7 @@ def _switches(tree: Json) -> Switches:
         words=tree.get("words", True),
         digits=tree.get("digits", False),
         leet=tree.get("leet", False),
+        repeats=tree.get("repeats", False),
     )
 
 
@@ -188,7 +195,9 @@ def _allowed(
 ) -> TermSet | None:
     """Only words that contain a term matter; the others would keep text open without cause."""
     lookout = _matcher(
-        TermSet(terms, (("", Action.FLAG),)) if terms and words else None, shapes, normaliser
+        _kind(normaliser)(terms, (("", Action.FLAG),)) if terms and words else None,
+        shapes,
+        normaliser,
     )
     if not words or lookout is None:
         return None

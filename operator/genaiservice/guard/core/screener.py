@@ -22,7 +22,7 @@ from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncov
 from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, gap_of
 from genaiservice.guard.core.patterns import Mixed
-from genaiservice.guard.core.words import WORDY, Behind, Gaps
+from genaiservice.guard.core.words import WORDY, Behind, BehindRuns, Gaps
 
 CONTEXT_LIMIT: Final = 16_384
 """Most characters kept open: blanks without end inside a term must not fill the memory."""
@@ -96,7 +96,7 @@ class Screener:
         self._table = normaliser.table
         self._opens = terms.opens
         self._words = bool(terms.words)
-        self._behind = Behind(normaliser)
+        self._behind = (BehindRuns if normaliser.repeats else Behind)(normaliser)
         self._gap = 0  # after the context, when words count in it
         self.blocked: Hit | None = None
         self.hits: list[Hit] = [] if hits is None else hits
@@ -133,6 +133,9 @@ class Screener:
         normal = self._normal + more
         size = len(normal)
         if size > PLAIN_SIZE:
+            if self._unmoved(text, more):
+                self._context, self._normal = whole, normal
+                return ""
             return self._advance(text, more)
         live = self._opens(normal)
         if live == size:
@@ -202,11 +205,20 @@ class Screener:
             return True
         return max(map(gap_of, text), default=0) <= self._gap
 
+    def _unmoved(self, text: str, more: str) -> bool:
+        """A long run after an open prefix goes on, without gaps: all stays as it was."""
+        return (
+            self._terms.unmoved(self._normal, more)
+            and len(text) == len(more)
+            and len(self._context) < CONTEXT_LIMIT
+            and self._context[-2:].translate(self._table) == self._normal[-2:]
+        )
+
     def _gaps(self, whole: str, normal: str, starts: Offsets) -> Gaps | None:
         """What stood between the characters, when that counts here."""
         if not self._words or WORDY.search(normal) is None:
             return None
-        return Gaps(whole, normal, starts, self._behind.before())
+        return Gaps(whole, normal, starts, self._behind.before(), self._behind.run)
 
     def _worded(
         self, found: list[Found], gaps: Gaps, *, final: bool
@@ -215,14 +227,11 @@ class Screener:
         stand: list[Found] = []
         unsure: set[Found] = set()
         for hit in found:
-            start, end, _ = hit
-            ends = gaps.ends(end, final=final)
-            if ends is False or not gaps.begins(start):
-                continue
-            if self._terms.stands(hit, gaps):
+            stands = self._terms.stands(hit, gaps, final=final)
+            if stands is not False:
                 stand.append(hit)
-                if ends is None:
-                    unsure.add(hit)
+            if stands is None:
+                unsure.add(hit)
         return stand, unsure
 
     def _strongest(self, found: list[Found]) -> list[Found]:

@@ -19,11 +19,14 @@ Too much: letters spelled apart by blanks that are a part of a longer word spell
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
 from genaiservice.guard.core.normalise import Normaliser, gap_of
+
+LETTER: Final = 1
+DIGIT: Final = 2
 
 JOINED: Final = 0
 SIGN: Final = 1
@@ -32,6 +35,11 @@ BLANK: Final = 2
 Before: TypeAlias = tuple[int, int]
 """What stands before a text: the kind of the last character that is seen, the gap after it."""
 NOTHING: Final[Before] = (0, JOINED)
+Run: TypeAlias = tuple[str, Before]
+"""The character that is repeated at the end of a text, and what stands before the first one."""
+NO_RUN: Final[Run] = ("", NOTHING)
+Spread: TypeAlias = Callable[[frozenset[int], str, str, str], frozenset[int]]
+"""(own gaps, term, prefix of it, text) -> the places of the gaps in a text unlike the prefix."""
 
 _LETTERS: Final = "A-Za-z\u00aa\u00b5\u00ba\u00c0-\u052f\u1e00-\u1fff"
 WORDY: Final = re.compile(f"[0-9{_LETTERS}]")
@@ -43,22 +51,28 @@ COMPLEX_LOOKS: Final = 256
 
 @lru_cache(maxsize=4096)
 def kind(char: str) -> int:
-    """0 for a character without word boundaries, 1 for a letter, 2 for a digit."""
+    """0 for a character without word boundaries, else LETTER or DIGIT."""
     if WORDY.match(char) is None:
         return 0
-    return 2 if "0" <= char <= "9" else 1
+    return DIGIT if "0" <= char <= "9" else LETTER
 
 
 class Gaps:
     """The gaps of one normalised text; `at[i]` is the one before its character i."""
 
-    __slots__ = ("_before", "at", "normal")
+    __slots__ = ("_before", "_run", "at", "normal")
 
     def __init__(
-        self, whole: str, normal: str, starts: Sequence[int], before: Before = NOTHING
+        self,
+        whole: str,
+        normal: str,
+        starts: Sequence[int],
+        before: Before = NOTHING,
+        run: Run = NO_RUN,
     ) -> None:
         self.normal = normal
         self._before = before[0]
+        self._run = run
         self.at = bytearray(len(normal) + 1)
         self.at[0] = before[1]
         if not isinstance(starts, range):
@@ -81,6 +95,26 @@ class Gaps:
         if end == len(self.normal):
             return True if final else None
         return own != kind(self.normal[end])
+
+    def begins_run(self, start: int) -> bool:
+        """The same for the run of one letter that `start` is in, joined: where the run begins."""
+        char = self.normal[start]
+        if kind(char) != LETTER:
+            return self.begins(start)
+        while start and self.at[start] == JOINED and self.normal[start - 1] == char:
+            start -= 1
+        if start or self.at[0] != JOINED or self._run[0] != char:
+            return self.begins(start)
+        before, gap = self._run[1]
+        return before != LETTER or gap != JOINED
+
+    def ends_run(self, end: int, *, final: bool) -> bool | None:
+        char = self.normal[end - 1]
+        if kind(char) == LETTER:
+            size = len(self.normal)
+            while end < size and self.at[end] == JOINED and self.normal[end] == char:
+                end += 1
+        return self.ends(end, final=final)
 
     def holds(self, start: int, end: int, free: frozenset[int], follower: str | None = "") -> bool:
         """Whether the gaps inside are those of one word, or of one spelled letter by letter.
@@ -122,21 +156,23 @@ class Words:
 
     def open(self, gaps: Gaps, start: int) -> bool:
         """Whether the text from `start` on, a proper prefix of a term, may become one."""
-        if not gaps.begins(start):
-            return False
+        return gaps.begins(start) and self.goes_on(gaps, start, gaps.normal[start:])
+
+    def goes_on(self, gaps: Gaps, start: int, prefix: str, spread: Spread | None = None) -> bool:
+        """Whether the gaps from `start` on are those of a term that begins with `prefix`."""
         size = len(gaps.normal)
         if gaps.holds(start, size, frozenset(), None):
             return True
-        prefix = gaps.normal[start:]
         first = bisect_left(self._complex, prefix)
         for looked, term in enumerate(self._complex[first : first + COMPLEX_LOOKS + 1]):
             if looked == COMPLEX_LOOKS:
                 return True
             if not term.startswith(prefix):
                 return False
-            if len(term) > len(prefix) and gaps.holds(
-                start, size, self.free(term), term[len(prefix)]
-            ):
+            free = self.free(term)
+            if spread is not None:
+                free = spread(free, term, prefix, gaps.normal[start:])
+            if len(term) > len(prefix) and gaps.holds(start, size, free, term[len(prefix)]):
                 return True
         return False
 
@@ -172,6 +208,11 @@ class Behind:
         """A piece went in which no character is seen."""
         self._before, self.text = self.before(text), ""
 
+    @property
+    def run(self) -> Run:
+        """The run at the end; not known unless repeats are looked through."""
+        return NO_RUN
+
     def before(self, more: str = "") -> Before:
         gap = JOINED
         for char in reversed(self.text + more):
@@ -180,3 +221,46 @@ class Behind:
                 return kind(piece[-1]), gap
             gap = max(gap, gap_of(char))
         return self._before[0], max(self._before[1], gap)
+
+
+class BehindRuns(Behind):
+    """Remembers, too, what stood before the run of one character that has gone last."""
+
+    __slots__ = ("_run", "_text")
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        self._run = NO_RUN
+        self._text = ""
+        super().__init__(normaliser)
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    @text.setter
+    def text(self, piece: str) -> None:
+        if piece:
+            self._run = self._run_after(piece)
+        self._text = piece
+
+    @property
+    def run(self) -> Run:
+        return self._run
+
+    def _run_after(self, piece: str) -> Run:
+        """The run at the end of all that has gone with `piece`, in which a character is seen."""
+        repeated, gap = "", JOINED
+        for char in reversed(piece):
+            normal = self._normaliser.normalise(char)
+            if not normal:
+                gap = max(gap, gap_of(char)) if repeated else JOINED
+            for one in reversed(normal):
+                if not repeated:
+                    repeated = one
+                elif one != repeated or gap != JOINED:
+                    return repeated, (kind(one), gap)
+        before, earlier = self.before()
+        gap = max(gap, earlier)
+        if self._run[0] == repeated and gap == JOINED:
+            return self._run
+        return repeated, (before, gap)
