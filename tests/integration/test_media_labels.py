@@ -4,6 +4,7 @@
 Needs no cluster. The files come from ffmpeg's own test sources, in the codecs that models answer.
 """
 
+import base64
 import json
 import shutil
 import struct
@@ -83,11 +84,18 @@ def exiftool(path: Path) -> list[str]:
     """Every value that exiftool shows under a name with AIGC in it."""
     shown = run("exiftool", "-json", "-b", "-a", "-u", "-G1:4", str(path))
     [tree] = json.loads(shown)
-    return [str(value) for name, value in tree.items() if "aigc" in name.lower()] + [
+    return [_text(str(value)) for name, value in tree.items() if "aigc" in name.lower()] + [
         str(value).removeprefix("(AIGC) ")
         for name, value in tree.items()
         if str(value).startswith("(AIGC) ")
     ]
+
+
+def _text(shown: str) -> str:
+    """exiftool takes the byte that pads a RIFF chunk for a part of it, and the whole for binary."""
+    if not shown.startswith("base64:"):
+        return shown
+    return base64.b64decode(shown.removeprefix("base64:")).removesuffix(b"\0").decode()
 
 
 def ffprobe(path: Path) -> dict[str, Any]:

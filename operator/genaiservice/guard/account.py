@@ -21,6 +21,7 @@ class Route(StrEnum):
     EMBEDDINGS = "embeddings"
     MODERATIONS = "moderations"
     IMAGES = "images"
+    IMAGE_FORMS = "image_forms"
     SPEECH = "speech"
     TRANSCRIPTIONS = "transcriptions"
     MODELS = "models"

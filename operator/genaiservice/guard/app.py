@@ -10,10 +10,10 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
@@ -24,8 +24,10 @@ from genaiservice.guard.client import Answer, ClientConnection, Delivered
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.core.route import FORMS
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.headers import Field, passing, request_head
+from genaiservice.guard.holding import Held, Larder
 from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError, check_head
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.outcome import outcome
@@ -37,6 +39,10 @@ from genaiservice.guard.settings import Settings
 from genaiservice.guard.telemetry import Trace, Tracing
 from genaiservice.guard.upstream import Pool
 
+if TYPE_CHECKING:
+    from genaiservice.guard.labelling import LabelDesk
+
+FORM_ROUTES: Final = frozenset(Route(dialect.value) for dialect in FORMS)
 KNOWN_METHODS: Final = PASSED_METHODS | {"HEAD", "OPTIONS"}
 
 log = logging.getLogger(__name__)
@@ -57,6 +63,9 @@ class Parts:
     loop: asyncio.AbstractEventLoop
     now: Callable[[], datetime]
     reception: Reception
+    desk: "LabelDesk | None" = None
+    """None where no files are labelled."""
+    larder: Larder = field(default_factory=Larder)
 
 
 class App:
@@ -181,6 +190,8 @@ class App:
             loop=parts.loop,
             record=self._record,
             patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
+            held=Held(parts.larder),
+            desk=parts.desk,
         )
         client.reader = relay
         self._relays.add(relay)
@@ -189,7 +200,7 @@ class App:
                 answer.keep_alive = False
                 relay.suspend(parts.directive.current)
                 return
-            if account.route is Route.TRANSCRIPTIONS:
+            if account.route in FORM_ROUTES:
                 await self._upload(request, account, answer, trace, relay)
                 account.model, account.streaming = exchange.model, exchange.streaming
                 return

@@ -67,6 +67,12 @@ class Metrics:
             ("fault",),
             registry=registry,
         )
+        self.labelled_files = Counter(
+            "genai_guard_labelled_files_total",
+            "Files that left with both labels, by format.",
+            ("carrier",),
+            registry=registry,
+        )
         self.client_gone = Counter(
             "genai_guard_clients_gone_total",
             "Clients that left before their answer ended; the model was stopped at once.",

@@ -13,6 +13,7 @@ import signal
 import sys
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiohttp import web
@@ -21,6 +22,7 @@ from genaiservice import __version__
 from genaiservice.api.directive import Directive
 from genaiservice.api.problem import ProblemError
 from genaiservice.guard import clock, logs
+from genaiservice.guard.account import Account
 from genaiservice.guard.admin import Admin
 from genaiservice.guard.app import App, Parts
 from genaiservice.guard.client import ClientServer
@@ -35,6 +37,9 @@ from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import EXIT_BAD_SETTINGS, Settings, explain, load
 from genaiservice.guard.telemetry import tracing_for
 from genaiservice.guard.upstream import Pool
+
+if TYPE_CHECKING:
+    from genaiservice.guard.labelling import LabelDesk
 
 FLUSH_SECONDS = 5.0
 BACKLOG = 1024
@@ -77,6 +82,7 @@ class Process:
             settings=config.record,
             copy=self.copies.send if self.copies is not None else None,
         )
+        self.desk = self._desk()
         self.reception = reception_of(
             settings, self.metrics, self.decisions, self._band_policy_outcome, clock.now
         )
@@ -99,6 +105,7 @@ class Process:
                 loop=loop,
                 now=clock.now,
                 reception=self.reception,
+                desk=self.desk,
             )
         )
         probe = UpstreamProbe(pool)
@@ -150,6 +157,8 @@ class Process:
             web_server.pre_shutdown()  # idle connections end now, not after the timeout
             await web_server.shutdown(FLUSH_SECONDS)
         pool.close()
+        if self.desk is not None:
+            self.desk.close()
         await self.reception.close()
         self.decisions.note("stop")
         written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
@@ -183,6 +192,19 @@ class Process:
 
     def _band_policy_outcome(self, outcome: str) -> None:
         self.metrics.policy_loads.labels(f"band_{outcome}").inc()
+
+    def _desk(self) -> "LabelDesk | None":
+        """The readers and writers of files are loaded only where files are labelled."""
+        media = self._settings.config.media
+        if media is None:
+            return None
+        from genaiservice.guard.labelling import LabelDesk
+
+        return LabelDesk(media, self._file_labelled)
+
+    def _file_labelled(self, account: Account, facts: dict[str, str | int]) -> None:
+        self.metrics.labelled_files.labels(str(facts["carrier"])).inc()
+        self.decisions.note("file", request=account.request, trace=account.trace, **facts)
 
     def _directive_changed(self, directive: Directive) -> None:
         self.decisions.note("directive", mode=directive.mode.value, reason=directive.reason)
@@ -228,4 +250,5 @@ def options(settings: Settings) -> Options:
         label=LabelMode(config.label.mode.value),
         label_text=config.label.text,
         paths=frozenset(config.paths),
+        files=config.media is not None,
     )

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from genaiservice.api.directive import Directive
 from genaiservice.guard.account import Account
@@ -24,7 +24,9 @@ from genaiservice.guard.core.effects import (
     Decision,
     Effect,
     End,
+    File,
     Forward,
+    LabelFiles,
     Record,
     Respond,
     Send,
@@ -32,7 +34,11 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.exchange import Exchange, State
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
+from genaiservice.guard.holding import Held
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
+
+if TYPE_CHECKING:
+    from genaiservice.guard.labelling import LabelDesk
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +54,13 @@ class Relay:
         "_chunked",
         "_client",
         "_connection",
+        "_desk",
         "_done",
         "_exchange",
         "_fields",
+        "_files",
         "_forward",
+        "_held",
         "_loop",
         "_patience",
         "_record",
@@ -70,8 +79,11 @@ class Relay:
         loop: asyncio.AbstractEventLoop,
         record: Recorder,
         patience: float,
+        held: Held,
+        desk: "LabelDesk | None" = None,
     ) -> None:
-        """`patience`: for how many seconds a client may leave its answer unread."""
+        """`patience`: for how many seconds a client may leave its answer unread. `held`: what this
+        answer keeps in memory. `desk`: where files get their labels."""
         self._exchange = exchange
         self._answer = answer
         self._client = client
@@ -85,6 +97,9 @@ class Relay:
         self._turn: asyncio.Future[None] | None = None
         self._fields: list[Field] = []
         self._forward: bytes | None = None
+        self._files: tuple[File, ...] | None = None
+        self._held = held
+        self._desk = desk
         self._stall: asyncio.TimerHandle | None = None
         self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
         """The last parts of the answer's body that went to the client."""
@@ -130,6 +145,7 @@ class Relay:
             if self._client.writing_paused:
                 connection.pause()
             await self._turn
+        await self._label()
 
     async def upload(
         self,
@@ -172,6 +188,22 @@ class Relay:
                     connection.write(b"0\r\n\r\n")
                 connection.written()
         await self._turn
+        await self._label()
+
+    async def _label(self) -> None:
+        """The files of the answer get their labels, if it has any; `_turn` ends the wait."""
+        files, self._files = self._files, None
+        if files is None or self._done:
+            return
+        self._turn = self._loop.create_future()
+        try:
+            if self._desk is None:
+                raise RuntimeError("files without a desk")
+            outcome = await self._desk.label(files, self._account, self._turn)
+        except Exception as error:
+            self._collapse(error)
+        else:
+            self._guarded(lambda: self._exchange.labelled(outcome))
 
     # -- called by the upstream connection
 
@@ -188,8 +220,10 @@ class Relay:
             effects = self._exchange.upstream(data)
             if len(effects) == 1 and type(effects[0]) is Send:
                 self._send(effects[0].data)  # what nearly every chunk comes to
-            else:
+            elif effects:
                 self._perform(effects)
+            elif self._exchange.state is State.COLLECTING and not self._held.take(len(data)):
+                self.break_off("answers_held")
         except Exception as error:
             self._collapse(error)
 
@@ -202,7 +236,7 @@ class Relay:
         if error is not None and not self._done:
             self._account.fault = error
         self._guarded(lambda: self._exchange.upstream_closed(error))
-        if not self._done:
+        if not self._done and self._files is None:
             # The core owes an end for every end; without one the client must not wait for ever.
             self._collapse(None)
 
@@ -273,6 +307,9 @@ class Relay:
                     self._connection.write(framed)
             case CloseUpstream():
                 self._stop_upstream()
+            case LabelFiles(files=files):
+                self._files = files
+                self._wake()
 
     def _send(self, data: bytes) -> None:
         if data:  # an empty chunk would end a chunked body
@@ -323,3 +360,4 @@ class Relay:
         if self._connection is not None:
             self._connection.release()
             self._connection = None
+        self._held.free()

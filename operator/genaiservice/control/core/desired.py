@@ -232,7 +232,12 @@ def _spread(blueprint: Blueprint) -> MutableJson:
 def _guarded(template_spec: Json, blueprint: Blueprint) -> MutableJson:
     """The pod spec with the guard in it, as admission would inject it; the model's port stays."""
     spec = dict(template_spec)
-    taken = (names.VOLUME_CONFIG, names.VOLUME_DIRECTIVE, names.VOLUME_SECRETS)
+    taken = (
+        names.VOLUME_CONFIG,
+        names.VOLUME_DIRECTIVE,
+        names.VOLUME_SECRETS,
+        names.VOLUME_WORK,
+    )
     kept = [one for one in _objects(spec.get("volumes")) if one.get("name") not in taken]
     # Only the operator decides what holds a pod back: a gate in the template would never be lifted.
     spec.pop("schedulingGates", None)

@@ -39,6 +39,10 @@ RESOURCES: Final[dict[str, dict[str, str]]] = {
     "requests": {"cpu": "100m", "memory": "96Mi"},
     "limits": {"memory": "512Mi"},
 }
+MEDIA_MEMORY: Final = "1536Mi"
+"""Limit where files are labelled: a picture of 40 million pixels needs some 500 MiB, two at once
+are worked on."""
+WORK_BYTES: Final = "1Gi"
 RUN_AS: Final = 65532
 
 
@@ -167,7 +171,7 @@ def container(spec: Json, image: str, pull_policy: str) -> MutableJson:
             _port(names.GUARD_PORT_NAME, guard(spec).port),
             _port(names.GUARD_ADMIN_PORT_NAME, names.GUARD_ADMIN_PORT),
         ],
-        "resources": _resources(guard(spec).resources),
+        "resources": _resources(guard(spec).resources, files=_labels_files(spec)),
         "startupProbe": _probe("/livez", period=1, failures=60),
         "readinessProbe": _probe("/readyz", period=2, failures=2),
         "livenessProbe": _probe("/livez", period=10, failures=3),
@@ -187,6 +191,7 @@ def container(spec: Json, image: str, pull_policy: str) -> MutableJson:
             {"name": names.VOLUME_CONFIG, "mountPath": names.PATH_CONFIG, "readOnly": True},
             {"name": names.VOLUME_DIRECTIVE, "mountPath": names.PATH_DIRECTIVE, "readOnly": True},
             *_secret_mounts(spec),
+            *_work_mounts(spec),
         ],
     }
 
@@ -194,6 +199,16 @@ def container(spec: Json, image: str, pull_policy: str) -> MutableJson:
 def _secret_mounts(spec: Json) -> list[MutableJson]:
     mount = {"name": names.VOLUME_SECRETS, "mountPath": names.PATH_SECRETS, "readOnly": True}
     return [mount] if guard_users.sources(spec) else []
+
+
+def _labels_files(spec: Json | None) -> bool:
+    return _media(compliance(spec or {})) is not None
+
+
+def _work_mounts(spec: Json) -> list[MutableJson]:
+    """ffmpeg works on files, and the root file system is read-only."""
+    mount = {"name": names.VOLUME_WORK, "mountPath": "/tmp"}  # noqa: S108 - a volume of its own
+    return [mount] if _labels_files(spec) else []
 
 
 def _port(name: str, number: int) -> MutableJson:
@@ -210,9 +225,10 @@ def _probe(path: str, *, period: int, failures: int) -> MutableJson:
     }
 
 
-def _resources(declared: Json) -> MutableJson:
+def _resources(declared: Json, *, files: bool) -> MutableJson:
     merged: dict[str, dict[str, Any]] = {}
-    for side, defaults in RESOURCES.items():
+    usual = RESOURCES | ({"limits": {"memory": MEDIA_MEMORY}} if files else {})
+    for side, defaults in usual.items():
         written = json_object(declared.get(side))
         merged[side] = {key: canonical(value) for key, value in {**defaults, **written}.items()}
     # A limit below its request makes the pod invalid. Of the two, the written one decides.
@@ -241,7 +257,13 @@ def volumes(name: str, spec: Json | None = None) -> list[MutableJson]:
             },
         },
         *_secret_volume(spec),
+        *_work_volume(spec),
     ]
+
+
+def _work_volume(spec: Json | None) -> list[MutableJson]:
+    volume = {"name": names.VOLUME_WORK, "emptyDir": {"sizeLimit": WORK_BYTES}}
+    return [volume] if _labels_files(spec) else []
 
 
 def _secret_volume(spec: Json | None) -> list[MutableJson]:

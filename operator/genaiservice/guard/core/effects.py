@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from genaiservice.api.problem import Problem
+
 
 class Direction(StrEnum):
     INPUT = "input"
@@ -98,9 +100,34 @@ class CloseUpstream:
     """The model need not go on: close its connection now. Nothing it sends is wanted."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of the answer. `media_type` as the model says it, "" when it says none."""
+
+    data: bytes
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlabelled:
+    """Why a file may not leave; `reason` is a word of a closed set (`guard.media.outcome`)."""
+
+    reason: str
+    problem: Problem
+
+
+@dataclass(slots=True)
+class LabelFiles:
+    """These files need their labels; `Exchange.labelled` takes what came of it."""
+
+    files: tuple[File, ...]
+
+
 @dataclass(slots=True)
 class Record:
     decision: Decision
 
 
-Effect: TypeAlias = Forward | Upload | Respond | Begin | Send | End | CloseUpstream | Record
+Effect: TypeAlias = (
+    Forward | Upload | Respond | Begin | Send | End | CloseUpstream | LabelFiles | Record
+)

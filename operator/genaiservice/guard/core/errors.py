@@ -11,6 +11,7 @@ import orjson
 
 from genaiservice.api.directive import Directive
 from genaiservice.api.problem import Lang, Problem, Text
+from genaiservice.guard.core.effects import Unlabelled
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream; charset=utf-8"
@@ -119,14 +120,55 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ("the generated media cannot leave", "生成的媒体文件不能输出"),
             (
                 "it must carry a label (Labelling Measures, Art. 4 and 5), and this guard "
-                "cannot put one in",
-                "依《标识办法》第四、五条须添加标识，而护栏无法为其添加",
+                "is not told to put one in",
+                "依《标识办法》第四、五条须添加标识，而护栏未被配置为添加标识",
             ),
             (
-                "operators: configure media labels, or list the path in spec.guard.paths "
-                "when the model labels by itself",
-                "运维请配置媒体标识；若模型自行添加标识，可在 spec.guard.paths 中列出该路径",
+                "operators: declare compliance.labelling.image, audio or video, or list the path "
+                "in spec.guard.paths when the model labels by itself",
+                "运维请申报 compliance.labelling 的 image、audio 或 video；"
+                "若模型自行添加标识，可在 spec.guard.paths 中列出该路径",
             ),
+        ),
+    ),
+    "media_by_address": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("pictures behind an address cannot leave", "以网址给出的图片不能输出"),
+            (
+                "the guard labels what passes through it (Labelling Measures, Art. 4 and 5) "
+                "and fetches nothing by itself",
+                "护栏只能为经过它的文件添加标识（《标识办法》第四、五条），不会自行下载",
+            ),
+            (
+                'send response_format "b64_json", or none',
+                "请将 response_format 设为 b64_json，或不填",
+            ),
+        ),
+    ),
+    "media_format": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("sound of this format cannot be labelled", "无法为该格式的音频添加标识"),
+            (
+                "it must carry both labels (Labelling Measures, Art. 4 and 5)",
+                "音频须同时具有显式与隐式标识（《标识办法》第四、五条）",
+            ),
+            ('send response_format "wav" or "mp3"', "请将 response_format 设为 wav 或 mp3"),
+        ),
+    ),
+    "answers_held": (
+        503,
+        "upstream_error",
+        _problem(
+            ("too many large answers are held at once", "同时处理的大型回答过多"),
+            (
+                "a whole answer is held until it is screened and labelled, and memory is bounded",
+                "完整回答须先审核并添加标识，可用内存有限",
+            ),
+            ("try again later; operators: add replicas", "请稍后重试；运维请增加副本"),
         ),
     ),
     "upstream_unreachable": (
@@ -200,6 +242,12 @@ def body(reason: str, where: str = "") -> bytes:
     if where:
         message = f"{where}: {message}"
     return _shape(message, kind, reason, where or None)
+
+
+def unlabelled(outcome: Unlabelled) -> bytes:
+    problem = outcome.problem
+    message = f"{problem.render(Lang.ZH)} | {problem.render(Lang.EN)}"
+    return _shape(message, "upstream_error", "media_unlabelled", outcome.reason)
 
 
 def suspended(directive: Directive) -> bytes:

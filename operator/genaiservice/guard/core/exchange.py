@@ -13,11 +13,11 @@ Safety contract:
 - after a Block, an error or a suspension only the closing is sent, and the model is cut off.
 """
 
-import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from genaiservice.api.directive import Directive
-from genaiservice.guard.core import errors, media, prompt, transcription, whole
+from genaiservice.guard.core import errors, form, media, prompt, protocols, transcription, whole
 from genaiservice.guard.core.effects import (
     Action,
     Begin,
@@ -26,10 +26,13 @@ from genaiservice.guard.core.effects import (
     Direction,
     Effect,
     End,
+    File,
     Forward,
+    LabelFiles,
     Record,
     Respond,
     Send,
+    Unlabelled,
     Upload,
 )
 from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
@@ -38,7 +41,7 @@ from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.protocols import EVENTS, RULES, AnswerStream, Rules
 from genaiservice.guard.core.request import RefusedError, Request
-from genaiservice.guard.core.route import DIALECTS, Dialect, lists_models
+from genaiservice.guard.core.route import DIALECTS, FORMS, Dialect, lists_models
 from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.states import TABLE, Call, State
 
@@ -62,8 +65,8 @@ _REASONS: Final = {
     "connect_timeout": "upstream_timeout",
     "first_byte_timeout": "upstream_timeout",
     "between_bytes_timeout": "upstream_timeout",
+    "answers_held": "answers_held",
 }
-_AUDIO: Final = ("audio/", "application/octet-stream", "video/")
 
 
 class Exchange:
@@ -79,8 +82,9 @@ class Exchange:
         self._stream: AnswerStream | None = None
         self._status = 0
         self._content_type = self._kind = ""
-        self._unlabelled = False
-        self._form: transcription.Upload | None = None
+        self._files = False
+        self._awaited: media.Awaited | None = None
+        self._form: form.Upload | None = None
         self._body = bytearray()
 
     @property
@@ -145,6 +149,10 @@ class Exchange:
         reason = None if error is None else _REASONS.get(error, "upstream_broke_off")
         return self._call(Call.CLOSED, reason)
 
+    def labelled(self, outcome: Sequence[bytes] | Unlabelled) -> list[Effect]:
+        """What came of `LabelFiles`: the files in their order, or why they may not leave."""
+        return self._call(Call.LABELLED, outcome)
+
     def suspend(self, directive: Directive) -> list[Effect]:
         """The kill switch: refuses what has not begun (451), ends a stream with an error event."""
         return self._call(Call.SUSPEND, directive)
@@ -165,12 +173,9 @@ class Exchange:
         dialect = DIALECTS.get(path)
         if dialect is None:
             return self._refuse("path_refused")
-        rules = self._rules = RULES[dialect]
+        self._rules = RULES[dialect]
         try:
-            if dialect is Dialect.TRANSCRIPTIONS:
-                given = transcription.parse(content_type, body)
-            else:
-                given = rules.parse(dialect, body)
+            given = protocols.read(dialect, content_type, body)
         except RefusedError as error:
             return self._refuse(error.reason, error.where)
         asked = self._asked = given.asked
@@ -185,17 +190,13 @@ class Exchange:
         if Action.BLOCK in actions or (masked and not given.tree):  # a form is not written anew
             return [*self._blocked(asked, body, decisions), *records]
         # What was not altered goes as it came, byte for byte.
-        return [Forward(given.rendered() if masked else body), *records]
+        return [Forward(given.rendered() if masked or given.altered else body), *records]
 
     def _blocked(self, asked: Request, body: bytes, decisions: list[Decision]) -> list[Effect]:
         self._state = State.DONE
-        rules = RULES[asked.dialect]
-        if rules.refusal is None:
-            return [self._told("content_filter")]
-        identity = hashlib.sha256(body).hexdigest()[:24]
         words = self._policy.words(decisions, asked.language)
-        answer = rules.refusal(asked, words, identity, self._created)
-        return [Respond(200, rules.stream_type if asked.stream else errors.JSON, answer)]
+        answer = protocols.refused(asked, words, body, self._created)
+        return [answer or self._told("content_filter")]
 
     def _refuse(self, reason: str, where: str = "") -> list[Effect]:
         self._state = State.DONE
@@ -215,11 +216,11 @@ class Exchange:
     def _open_upload(self, path: str, content_type: str) -> list[Effect]:
         self._state = State.UPLOADING
         dialect = DIALECTS.get(path)
-        if dialect is not Dialect.TRANSCRIPTIONS:
+        if dialect not in FORMS:
             return self._refuse("path_refused")
         self._rules = RULES[dialect]
         try:
-            self._form = transcription.Upload(content_type)
+            self._form = form.Upload(dialect, content_type)
         except RefusedError as error:
             return self._refuse(error.reason, error.where)
         return []
@@ -227,24 +228,16 @@ class Exchange:
     def _upload(self, data: bytes) -> list[Effect]:
         if self._form is None:
             return []
-        effects: list[Effect] = []
         try:
-            for part, passage in self._form.feed(data):
-                found = prompt.screen(
-                    self._policy, self._options.input, [passage] if passage else []
-                )
-                effects += map(Record, found)
-                if any(decision.action in (Action.BLOCK, Action.MASK) for decision in found):
-                    # The length of the form may be announced: a mask would change it.
-                    self._state = State.DONE
-                    records = [effect for effect in effects if isinstance(effect, Record)]
-                    return [self._told("content_filter"), *records, CloseUpstream()]
-                effects.append(Upload(part))
+            effects, stopped = form.screen(self._policy, self._options, self._form, data)
         except RefusedError as error:
             return [*self._refuse(error.reason, error.where), CloseUpstream()]
         except ScreeningLimitError:
             return [*self._refuse("request_invalid"), CloseUpstream()]
-        return effects
+        if not stopped:
+            return effects
+        self._state = State.DONE
+        return [self._told("content_filter"), *effects, CloseUpstream()]
 
     def _uploaded(self) -> list[Effect]:
         if self._form is None:
@@ -277,11 +270,7 @@ class Exchange:
             self._state = State.STREAMING
             self._stream = rules.stream(self._policy, self._options, asked)
             return [Begin(200, errors.EVENTS if kind == EVENTS else kind)]
-        if status == 200 and asked.dialect is Dialect.SPEECH and kind.startswith(_AUDIO):
-            if self._options.label is LabelMode.OFF:
-                self._state = State.PASSING
-                return [Begin(200, content_type)]
-            self._unlabelled = True
+        self._files = media.brings_files(asked.dialect, kind)
         self._state = State.COLLECTING
         return []
 
@@ -309,7 +298,7 @@ class Exchange:
 
     def _collect(self, data: bytes) -> list[Effect]:
         limit = self._options.answer_bytes if self._status == 200 else ERROR_BYTES
-        if self._unlabelled:
+        if self._files and self._status == 200 and not self._options.files:
             return [*self._failed("media_unlabelled", None), CloseUpstream()]
         if len(self._body) + len(data) > limit:
             reason = "answer_too_large" if self._status == 200 else "upstream_error"
@@ -328,6 +317,8 @@ class Exchange:
         if self._status != 200 or asked is None or rules is None:
             return self._failed("upstream_garbage", None)
         try:
+            if self._files:
+                return self._label(asked.dialect, data)
             if asked.dialect is Dialect.TRANSCRIPTIONS and self._kind in transcription.CAPTIONS:
                 found = transcription.screen_captions(self._policy, self._options, data)
                 self._state = State.DONE
@@ -335,13 +326,33 @@ class Exchange:
             answer, decisions = rules.whole(self._policy, self._options, asked, data)
         except UNREADABLE:
             return self._failed("upstream_garbage", None)
-        except media.UnlabelledError:
-            return self._failed("media_unlabelled", None)
+        except media.ByAddressError:
+            return self._failed("media_by_address", 502)
         except transcription.BlockedError as error:
             self._state = State.DONE
             return [self._told("content_filter"), *map(Record, error.decisions)]
         self._state = State.DONE
         return [Respond(200, errors.JSON, answer), *map(Record, decisions)]
+
+    def _label(self, dialect: Dialect, data: bytes) -> list[Effect]:
+        answer = File(data=data, media_type=self._kind)
+        awaited = media.take_files(self._policy, self._options, dialect, answer)
+        if awaited.files and not self._options.files:
+            return self._failed("media_unlabelled", None)
+        self._state, self._awaited = State.LABELLING, awaited
+        return [LabelFiles(awaited.files)]
+
+    def _given_up(self, reason: str | None) -> list[Effect]:
+        return self._failed(reason or "upstream_broke_off", None)
+
+    def _labelled(self, outcome: Sequence[bytes] | Unlabelled) -> list[Effect]:
+        self._state = State.DONE
+        if isinstance(outcome, Unlabelled):
+            return [
+                Respond(502, errors.JSON, errors.unlabelled(outcome)),
+                Record(self._decision(Direction.OUTPUT, Action.ERROR, outcome.reason)),
+            ]
+        return self._awaited.effects(outcome) if self._awaited else []
 
     def _model_error(self, data: bytes) -> list[Effect]:
         """The model's error status stays; its body only when it is JSON and free of hits."""

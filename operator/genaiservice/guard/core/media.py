@@ -2,21 +2,24 @@
 """Requests whose answer holds no text of a model: vectors, verdicts, pictures, speech.
 
 Rule: what is asked is screened as any prompt; since the answer has no words to refuse in, a Block
-is an error (`content_filter`). Strings of an answer must be free of hits all the same. A picture
-or a sound that must carry a label does not leave without it.
+is an error (`content_filter`). Strings of an answer must be free of hits all the same. Pictures and
+sounds are taken out of an answer, and go back into it with their labels; none leaves without.
 """
 
+import base64
+import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
 from genaiservice.guard.core import jsonstrict
 from genaiservice.guard.core.answer import BadAnswerError, is_word, strings
-from genaiservice.guard.core.effects import Decision
+from genaiservice.guard.core.effects import Decision, Effect, File, Record, Respond
+from genaiservice.guard.core.errors import JSON
 from genaiservice.guard.core.field import clean
-from genaiservice.guard.core.label import LabelMode
 from genaiservice.guard.core.openai import prompts
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
@@ -39,8 +42,15 @@ _VECTORS: Final = frozenset({"embedding", "embeddings"})
 _BASE64: Final = re.compile("[A-Za-z0-9+/]*={0,2}")
 
 
-class UnlabelledError(Exception):
-    """A picture or a sound must carry a label, and the guard cannot put it in."""
+SOUNDS: Final = ("wav", "mp3")
+"""Formats of speech that the guard can label."""
+
+
+_AUDIO: Final = ("audio/", "application/octet-stream", "video/")
+
+
+class ByAddressError(Exception):
+    """A picture stands behind an address: the guard cannot label what it does not hold."""
 
 
 def parse(dialect: Dialect, body: bytes) -> Prompt:
@@ -51,7 +61,20 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
     if dialect in (Dialect.IMAGES, Dialect.SPEECH):
         _refuse_pieces(tree)
     asked = Request(dialect=dialect, model=tree.get("model") or "", language=language(passages))
-    return Prompt(asked, tree, passages)
+    return Prompt(asked, tree, passages, altered=_ask_for_files(dialect, tree))
+
+
+def _ask_for_files(dialect: Dialect, tree: dict[str, Any]) -> bool:
+    """Files must come in a format that can be labelled, and in the answer itself."""
+    form = tree.get("response_format")
+    if dialect is Dialect.SPEECH and form not in (None, *SOUNDS):
+        raise RefusedError("media_format", "response_format")
+    if dialect is not Dialect.IMAGES or form == "b64_json":
+        return False
+    if form is not None:
+        raise RefusedError("media_by_address", "response_format")
+    tree["response_format"] = "b64_json"
+    return True
 
 
 def _refuse_pieces(tree: dict[str, Any]) -> None:
@@ -121,35 +144,69 @@ def _words(tree: Any, key: str = "") -> Iterator[str]:
 def refuse_text(
     policy: Policy, options: Options, request: Request, data: bytes
 ) -> tuple[bytes, list[Decision]]:
-    """Speech is sound; whatever else came is no answer to it."""
+    """Speech is sound, pictures are taken out; whatever else came is no answer."""
     raise BadAnswerError
 
 
-def screen_pictures(
-    policy: Policy, options: Options, request: Request, data: bytes
-) -> tuple[bytes, list[Decision]]:
-    """Pictures: what was made of the prompt is text; the pictures themselves must be labelled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """An answer whose files are on their way to their labels.
 
-    One that stands behind an address cannot be labelled on its way.
+    `tree` is the answer with its pictures taken out, None where the only file is the answer.
     """
-    tree = jsonstrict.loads(data)
+
+    files: tuple[File, ...]
+    content_type: str
+    tree: dict[str, Any] | None = None
+    decisions: list[Decision] = field(default_factory=list)
+
+    def effects(self, labelled: Sequence[bytes]) -> list[Effect]:
+        """The answer with these files in their places."""
+        if self.tree is None:
+            return [Respond(200, self.content_type, labelled[0])]
+        for picture, data in zip(self.tree["data"], labelled, strict=True):
+            picture["b64_json"] = base64.b64encode(data).decode("ascii")
+        body = orjson.dumps(self.tree)
+        return [Respond(200, self.content_type, body), *map(Record, self.decisions)]
+
+
+def brings_files(dialect: Dialect, kind: str) -> bool:
+    """Whether an answer of this content type holds files, not texts."""
+    if dialect is Dialect.SPEECH:
+        return kind.startswith(_AUDIO)
+    return dialect in (Dialect.IMAGES, Dialect.IMAGE_FORMS)
+
+
+def take_files(policy: Policy, options: Options, dialect: Dialect, answer: File) -> Awaited:
+    """The files of an answer; raises `ByAddressError`, and `BadAnswerError` for what cannot be
+    read or must not be said. What was made of a picture's prompt is text and screened."""
+    if dialect is Dialect.SPEECH:
+        return Awaited(files=(answer,), content_type=answer.media_type)
+    tree = jsonstrict.loads(answer.data)
     if not isinstance(tree, dict) or not isinstance(tree.get("data"), list):
         raise BadAnswerError
+    files = tuple(File(data=_taken(picture)) for picture in tree["data"])
     told = Texts(policy, options, Request(structured=True))
     told.decisions.clear()
-    changed = False
     for picture in tree["data"]:
-        if not isinstance(picture, dict):
-            raise BadAnswerError
-        if options.label is not LabelMode.OFF:
-            raise UnlabelledError
-        seen = {key: value for key, value in picture.items() if key not in ("b64_json", "url")}
-        if told.scan(seen, ("data",)):
-            picture.update(seen)
-            changed = True
+        told.scan(picture, ("data",))
     rest = {key: value for key, value in tree.items() if key != "data"}
     if not all(is_word(word) or clean(policy, options.output, word) for word in strings(rest)):
         raise BadAnswerError
     if told.blocked:
         raise BadAnswerError
-    return orjson.dumps(tree) if changed else data, told.decisions
+    return Awaited(files=files, content_type=JSON, tree=tree, decisions=told.decisions)
+
+
+def _taken(picture: Any) -> bytes:
+    if not isinstance(picture, dict):
+        raise BadAnswerError
+    if picture.pop("url", None):
+        raise ByAddressError
+    coded = picture.pop("b64_json", None)
+    if not isinstance(coded, str) or not coded:
+        raise BadAnswerError
+    try:
+        return base64.b64decode(coded, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadAnswerError from None

@@ -13,9 +13,8 @@ from typing import Final
 TEXT_LIMIT: Final = 65_536
 HEAD_LIMIT: Final = 16_384
 PARTS_LIMIT: Final = 64
+FILES: Final = frozenset({"file", "file[]"})
 _NAME: Final = re.compile(r"[\w.\-\[\]]{1,128}")
-
-_FILES: Final = frozenset({"file", "file[]"})
 
 
 class BadFormError(Exception):
@@ -47,7 +46,9 @@ class Form:
     on at once. The last boundary comes from `end`: without it no reader takes the form for whole.
     """
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, files: frozenset[str] = FILES) -> None:
+        """`files`: names of the parts that may be files."""
+        self._files = files
         self._mark = b"\r\n--" + boundary(content_type)
         self._buffer = b"\r\n"  # so that the first boundary looks like the others
         self._before = len(self._buffer)
@@ -147,7 +148,7 @@ class Form:
             raise BadFormError
         self._name = name
         self._file = part.get_param("filename", header="Content-Disposition") is not None
-        if self._file and name not in _FILES:
+        if self._file and name not in self._files:
             raise BadFormError  # a text could stand in a file that its reader takes for one
         self._value.clear()
 

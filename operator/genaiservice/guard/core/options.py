@@ -23,5 +23,7 @@ class Options:
     label_text: str = DEFAULT_LABEL
     paths: frozenset[str] = frozenset()
     """Further paths that pass unscreened, exactly as listed by the operator of the service."""
+    files: bool = False
+    """Whether files of an answer get their labels; without it none leaves (Art. 12)."""
     answer_bytes: int = 33_554_432
     """Largest answer that is not streamed; it is held whole until it is screened."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an exchange must know of each dialect, in one table: how to read, screen, refuse, fail."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -8,6 +9,8 @@ from typing import Final, Protocol
 from genaiservice.api.directive import Directive
 from genaiservice.guard.core import (
     anthropic,
+    errors,
+    form,
     media,
     ollama,
     openai,
@@ -16,13 +19,13 @@ from genaiservice.guard.core import (
     whole,
 )
 from genaiservice.guard.core.anthropic_stream import AnthropicStream
-from genaiservice.guard.core.effects import Decision, Effect
+from genaiservice.guard.core.effects import Decision, Effect, Respond
 from genaiservice.guard.core.ollama import OllamaStream
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Prompt, Request
 from genaiservice.guard.core.responses_stream import ResponsesStream
-from genaiservice.guard.core.route import Dialect
+from genaiservice.guard.core.route import FORMS, Dialect
 from genaiservice.guard.core.stream import Stream
 from genaiservice.guard.core.transcription import TranscriptStream
 
@@ -97,9 +100,27 @@ RULES: Final[dict[Dialect, Rules]] = {
     Dialect.OLLAMA_GENERATE: _OLLAMA,
     Dialect.EMBEDDINGS: _NUMBERS,
     Dialect.MODERATIONS: _NUMBERS,
-    Dialect.IMAGES: Rules(parse=media.parse, whole=media.screen_pictures),
+    Dialect.IMAGES: Rules(parse=media.parse, whole=media.refuse_text),
+    Dialect.IMAGE_FORMS: Rules(parse=_no_form, whole=media.refuse_text),
     Dialect.SPEECH: Rules(parse=media.parse, whole=media.refuse_text),
     Dialect.TRANSCRIPTIONS: Rules(
         parse=_no_form, whole=transcription.screen, stream=TranscriptStream
     ),
 }
+
+
+def read(dialect: Dialect, content_type: str, body: bytes) -> Prompt:
+    """A whole request; raises `RefusedError`."""
+    if dialect in FORMS:
+        return form.parse(dialect, content_type, body)
+    return RULES[dialect].parse(dialect, body)
+
+
+def refused(asked: Request, words: str, body: bytes, created: int) -> Respond | None:
+    """The guard's own answer to a blocked prompt, where the dialect has one."""
+    rules = RULES[asked.dialect]
+    if rules.refusal is None:
+        return None
+    identity = hashlib.sha256(body).hexdigest()[:24]
+    kind = rules.stream_type if asked.stream else errors.JSON
+    return Respond(200, kind, rules.refusal(asked, words, identity, created))

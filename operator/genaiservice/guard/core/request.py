@@ -87,6 +87,8 @@ class Prompt:
     asked: Request
     tree: dict[str, Any]
     passages: list[Passage]
+    altered: bool = False
+    """Whether the guard itself changed what is asked for."""
 
     def rendered(self) -> bytes:
         """The request as it stands, after masks were written into its passages."""

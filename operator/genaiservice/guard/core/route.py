@@ -16,6 +16,8 @@ class Dialect(StrEnum):
     EMBEDDINGS = "embeddings"
     MODERATIONS = "moderations"
     IMAGES = "images"
+    IMAGE_FORMS = "image_forms"
+    """Pictures made of pictures: edits and variations."""
     SPEECH = "speech"
     TRANSCRIPTIONS = "transcriptions"
 
@@ -32,10 +34,15 @@ DIALECTS: Final = {
     "/api/embeddings": Dialect.EMBEDDINGS,
     "/v1/moderations": Dialect.MODERATIONS,
     "/v1/images/generations": Dialect.IMAGES,
+    "/v1/images/edits": Dialect.IMAGE_FORMS,
+    "/v1/images/variations": Dialect.IMAGE_FORMS,
     "/v1/audio/speech": Dialect.SPEECH,
     "/v1/audio/transcriptions": Dialect.TRANSCRIPTIONS,
 }
 """Path of a POST request -> its dialect."""
+
+FORMS: Final = frozenset({Dialect.TRANSCRIPTIONS, Dialect.IMAGE_FORMS})
+"""Requests that are forms with files; they go to the model as they come."""
 
 LISTS: Final = {
     "/v1/models": "GET",

@@ -17,6 +17,8 @@ class State(StrEnum):
     STREAMING = "streaming"
     COLLECTING = "collecting"
     """A whole answer, or an error of the model, is held until it is complete."""
+    LABELLING = "labelling"
+    """The model's answer is complete; its files wait for their labels."""
     DONE = "done"
 
 
@@ -28,6 +30,7 @@ class Call(StrEnum):
     RESPONSE = "response"
     UPSTREAM = "upstream"
     CLOSED = "closed"
+    LABELLED = "labelled"
     SUSPEND = "suspend"
 
 
@@ -64,7 +67,12 @@ TABLE: Final[dict[State, dict[Call, tuple[str, frozenset[State]]]]] = {
     },
     State.COLLECTING: {
         Call.UPSTREAM: ("_collect", frozenset({State.COLLECTING, State.DONE})),
-        Call.CLOSED: ("_collected", frozenset({State.DONE})),
+        Call.CLOSED: ("_collected", frozenset({State.LABELLING, State.DONE})),
+        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
+    },
+    State.LABELLING: {
+        Call.LABELLED: ("_labelled", frozenset({State.DONE})),
+        Call.CLOSED: ("_given_up", frozenset({State.DONE})),
         Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
     },
     State.DONE: {},

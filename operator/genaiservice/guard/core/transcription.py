@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/v1/audio/transcriptions`: a form with a sound in, what was said in it out.
+"""`/v1/audio/transcriptions`: a form with a sound in (`form.py`), what was said in it out.
 
-The form's texts are prompts, its file is no text. What was said is screened as an answer: whole,
-or in events as it is recognised. It is no generated text, so it carries no label. A Mask takes
-words and segments with it, which would tell what it hides; captions with a hit do not leave.
+What was said is screened as an answer: whole, or in events as it is recognised. It is no
+generated text, so it carries no label. A Mask takes words and segments with it, which would tell
+what it hides; captions with a hit do not leave.
 """
 
 import re
@@ -11,81 +11,21 @@ from typing import Any, Final
 
 import orjson
 
-from genaiservice.guard.core import jsonstrict, multipart
-from genaiservice.guard.core.answer import BadAnswerError, is_word
+from genaiservice.guard.core import jsonstrict
+from genaiservice.guard.core.answer import BadAnswerError
 from genaiservice.guard.core.effects import Decision
 from genaiservice.guard.core.live import Live
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
-from genaiservice.guard.core.request import (
-    Leaf,
-    Passage,
-    Prompt,
-    RefusedError,
-    Request,
-    language,
-)
+from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.responses import error_event, named
-from genaiservice.guard.core.route import Dialect
 from genaiservice.guard.core.sse import DONE, Event, Parser, render
 from genaiservice.guard.core.texts import Texts
 
 CAPTIONS: Final = frozenset({"text/plain", "text/vtt", "application/x-subrip", "text/srt"})
 _SPELLED: Final = ("words", "segments", "logprobs")
 _CUE: Final = re.compile(r"(?m)^(?:\d+|WEBVTT.*|.*-->.*)\r?$")
-_SETTINGS: Final = frozenset({"model", "language", "response_format", "temperature", "stream"})
 _PATH: Final = ("text",)
-
-
-class Upload:
-    """A request on its way: `feed` for each read, then `end`; both raise `RefusedError`."""
-
-    def __init__(self, content_type: str) -> None:
-        try:
-            self._form = multipart.Form(content_type)
-        except multipart.BadFormError:
-            raise RefusedError("request_not_form") from None
-        self._given: dict[str, str] = {}
-        self._passages: list[Passage] = []
-
-    def feed(self, data: bytes) -> list[tuple[bytes, Passage | None]]:
-        """Bytes that may go on, each with the text that must be screened before."""
-        try:
-            pieces = self._form.feed(data)
-        except multipart.BadFormError:
-            raise RefusedError("request_not_form") from None
-        return [(data, self._passage(text) if text else None) for data, text in pieces]
-
-    def end(self) -> tuple[bytes, Request]:
-        try:
-            rest = self._form.end()
-        except multipart.BadFormError:
-            raise RefusedError("request_not_form") from None
-        asked = Request(
-            dialect=Dialect.TRANSCRIPTIONS,
-            stream=self._given.get("stream", "").lower() in ("true", "1"),
-            model=self._given.get("model", ""),
-            language=language(self._passages),
-        )
-        return rest, asked
-
-    def _passage(self, text: multipart.FormText) -> Passage | None:
-        if text.name in self._given and not text.name.endswith("[]"):
-            raise RefusedError("request_duplicate_key", text.name)
-        self._given[text.name] = text.value
-        if text.name in _SETTINGS and is_word(text.value):
-            return None
-        passage = Passage(text.name, [Leaf([text.value], 0)])
-        self._passages.append(passage)
-        return passage
-
-
-def parse(content_type: str, body: bytes) -> Prompt:
-    """A whole request; raises `RefusedError`."""
-    upload = Upload(content_type)
-    passages = [passage for _, passage in upload.feed(body) if passage]
-    _, asked = upload.end()
-    return Prompt(asked, {}, passages)
 
 
 class BlockedError(Exception):

@@ -2,7 +2,8 @@
 """The one entry: `label` puts both labels into a file, `inspect` reads what a file carries.
 
 `label` blocks for as long as the work takes (at most `limits.work_seconds` in ffmpeg): call it in
-a thread. Rule: it returns a file whose labels were read back, or a refusal; never the original.
+a thread, as `guard/labelling.py` does. Rule: it returns a file whose labels were read back, or a
+refusal; never the original.
 """
 
 import struct

@@ -169,6 +169,17 @@ def test_labels_of_files_are_as_declared() -> None:
     assert media.video.label_text == "AI合成"
 
 
+def test_a_guard_that_labels_files_gets_memory_and_a_place_to_work() -> None:
+    spec = service(compliance=FILMS)["spec"]
+    built = container(spec, IMAGE, "IfNotPresent")
+    assert built["resources"]["limits"]["memory"] == "1536Mi"
+    assert {"name": names.VOLUME_WORK, "mountPath": "/tmp"} in built["volumeMounts"]  # noqa: S108
+    assert names.VOLUME_WORK in {one["name"] for one in volumes(SERVICE, spec)}
+    plain = service()["spec"]
+    assert container(plain, IMAGE, "IfNotPresent")["resources"]["limits"]["memory"] == "512Mi"
+    assert names.VOLUME_WORK not in {one["name"] for one in volumes(SERVICE, plain)}
+
+
 @pytest.mark.parametrize(
     "change",
     [

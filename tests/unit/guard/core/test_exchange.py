@@ -57,12 +57,24 @@ SUSPEND = Directive(
 FORM = ("/v1/audio/transcriptions", "multipart/form-data; boundary=x")
 
 
+def awaiting_labels() -> Exchange:
+    exchange = Exchange(POLICY, Options(files=True))
+    exchange.request("/v1/audio/speech", "application/json", b'{"input": "hello"}')
+    exchange.response(200, "audio/wav")
+    exchange.upstream(b"RIFF")
+    exchange.upstream_closed(None)
+    assert exchange.state is State.LABELLING
+    return exchange
+
+
 def in_state(state: State) -> Exchange:
     exchange = Exchange(POLICY, UNLABELLED)
     if state is State.UPLOADING:
         exchange.open_upload(*FORM)
         assert exchange.state is state
         return exchange
+    if state is State.LABELLING:
+        return awaiting_labels()
     path = "/v1/models" if state is State.PASSING else "/v1/chat/completions"
     kind = "text/event-stream" if state is State.STREAMING else "application/json"
     if state is not State.NEW:
@@ -83,6 +95,7 @@ CALLS: dict[Call, Any] = {
     Call.RESPONSE: lambda exchange: exchange.response(200, "application/json"),
     Call.UPSTREAM: lambda exchange: exchange.upstream(chunk("你好")),
     Call.CLOSED: lambda exchange: exchange.upstream_closed(None),
+    Call.LABELLED: lambda exchange: exchange.labelled([b"file"]),
     Call.SUSPEND: lambda exchange: exchange.suspend(SUSPEND),
 }
 
@@ -559,7 +572,7 @@ def test_a_masked_whole_answer_keeps_the_rest() -> None:
 # The kill switch.
 
 
-@pytest.mark.parametrize("state", [State.NEW, State.ASKED, State.COLLECTING])
+@pytest.mark.parametrize("state", [State.NEW, State.ASKED, State.COLLECTING, State.LABELLING])
 def test_a_suspension_before_the_answer_is_a_451_that_names_the_reason(state: State) -> None:
     exchange = in_state(state)
     heard = Heard().take(exchange.suspend(SUSPEND)).read()
