@@ -69,9 +69,12 @@ chart: programs ## Check the Helm chart and pack it into dist/
 	$$($(PY) -m hack.build)/helm lint charts/genaiservice-operator
 	$$($(PY) -m hack.build)/helm package charts/genaiservice-operator --destination dist
 
-bench: programs decoders ## Every number of benchmarks/, raw results kept
+bench: programs decoders ## Every number of benchmarks/ beside its target, raw results kept
 	$(PY) -m hack.packages nginx
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
+	@set -e; begun=$$(date +%s); for script in benchmarks/*.py; do \
+	  echo "== $$script ($$(( $$(date +%s) - begun )) s)"; \
+	  PYTHONPATH=. $(PY) $$script; \
+	done; PYTHONPATH=. $(PY) -m benchmarks.rig.summary --since $$begun
 
 clean: ## Remove what was made in this folder (not the cached programs)
 	@[ ! -x $(PY) ] || $(PY) -m hack.up down
