@@ -17,6 +17,8 @@ from genaiservice.rules.subject import HOLDS, SEEN, Answer, Check, CompileSchema
 from genaiservice.rules.verdict import Level
 
 _OK: Final = 200
+_TO_A_PROGRAM: Final = frozenset({403, 412, 429})
+"""Answers by which firewalls turn away what is no browser: the public may still see the page."""
 
 
 def page_answers(arguments: Json, _: CompileSchema) -> Check:
@@ -27,7 +29,7 @@ def page_answers(arguments: Json, _: CompileSchema) -> Check:
         if page is None or is_void(page.get("failingSince")):
             return SEEN if page and page.get("status") == _OK else HOLDS
         status = page.get("status")
-        if not isinstance(status, int) or not patience.ends(page):
+        if not isinstance(status, int) or _unclear(status) or not patience.ends(page):
             return HOLDS
         seen = _ANSWERS.format(status=status, since=page["failingSince"])
         return Answer(fault=Reason.PAGE_FAILING, level=Level.CROSS_CHECKED, seen=seen)
@@ -40,9 +42,15 @@ def page_seen(arguments: Json, _: CompileSchema) -> Check:
 
     def check(_: Any, subject: Subject, trail: Trail) -> Answer:
         page = _page(subject, trail)
-        if page is None or is_void(page.get("error")) or not patience.ends(page):
+        if page is None or not patience.ends(page):
             return HOLDS
-        seen = _SILENT.format(error=page["error"], since=page["failingSince"])
+        status, error, since = (page.get(key) for key in ("status", "error", "failingSince"))
+        if not is_void(error):
+            seen = _SILENT.format(error=error, since=since)
+        elif isinstance(status, int) and _unclear(status):
+            seen = _REFUSED.format(status=status, since=since)
+        else:
+            return HOLDS
         return Answer(fault=Reason.FACT_UNAVAILABLE, seen=seen)
 
     return check
@@ -90,12 +98,22 @@ _SILENT = Text(
     en="the address has given no answer ({error}) since {since}",
     zh="自 {since} 起该地址没有应答（{error}）",
 )
+_REFUSED = Text(
+    en="the look was refused with status {status} since {since} (a firewall or an outage, perhaps)",
+    zh="自 {since} 起查看被拒绝，状态码 {status}（可能为防火墙或服务故障）",
+)
 _LACKING = Text(
     en="the text was not found there since {since}", zh="自 {since} 起页面上未找到该内容"
 )
 _CHANGED = Text(
     en="what is there has another SHA-256 since {since}", zh="自 {since} 起其 SHA-256 与申报不同"
 )
+
+
+def _unclear(status: int) -> bool:
+    """Whether the status says nothing of the page: the looker was turned away, the server failed,
+    or the page came and could not be read."""
+    return status in _TO_A_PROGRAM or status >= 500 or status == _OK
 
 
 class _Patience:

@@ -7,6 +7,7 @@ without blanks, case and width (`plain`): 10 个 工作日 is found as １０个
 HTML page is what people see of it and the targets of its links.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,7 @@ from genaiservice.api.jsontree import Json, lookup
 from genaiservice.rules.numbers import normalise
 from genaiservice.rules.paths import FieldPath, relative
 
+_DIGITS: Final = "零一二三四五六七八九"
 MOST: Final = 64
 """Addresses looked at for one service; further ones stay at level V1."""
 
@@ -31,14 +33,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needle:
-    """Found when, for every group, one of its texts is in the page."""
+    """Found when, for every group, one of its texts is in the page.
+
+    `whole`: the texts begin with a number, and that of the page must not be a longer one."""
 
     name: str
     groups: tuple[tuple[str, ...], ...]
+    whole: bool = False
 
     def found_in(self, text: str) -> bool:
         """`text` as `plain` returns it."""
-        return all(any(plain(part) in text for part in group) for group in self.groups)
+        return all(any(self._holds(text, plain(part)) for part in group) for group in self.groups)
+
+    def _holds(self, text: str, part: str) -> bool:
+        if not self.whole:
+            return part in text
+        return re.search(f"(?<![0-9{_DIGITS}十百]){re.escape(part)}", text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +81,8 @@ def _pages(tree: Any) -> Iterator[Wanted]:
             if isinstance(value, str):
                 yield Wanted(field=relative(trail), url=value.strip(), needles=tuple(needles(tree)))
     for index, host in enumerate(_texts(tree, "scope.publicHosts[]")):
+        if "*" in host:  # no single address: nothing to look at
+            continue
         url = f"https://{host.strip()}/"
         yield Wanted(
             field=f"scope.publicHosts[{index}]", url=url, needles=tuple(_numbers_shown(tree))
@@ -96,7 +108,7 @@ def _complaints(tree: Any) -> Iterator[Needle]:
 def _time_limit(tree: Any) -> Iterator[Needle]:
     days = lookup(tree, "complaints", "feedbackWorkingDays")
     forms = (f"{days}个工作日", f"{_in_chinese(days)}个工作日", f"{days} working day")
-    yield Needle(name="timeLimit", groups=(forms,))
+    yield Needle(name="timeLimit", groups=(forms,), whole=True)
 
 
 def _statement(tree: Any) -> Iterator[Needle]:
@@ -158,8 +170,6 @@ DOCUMENTS: Final = (
     "inspection.dossier.algorithmMechanism",
 )
 """EvidenceRefs whose hash a requirement compares, where an https address makes that possible."""
-
-_DIGITS: Final = "零一二三四五六七八九"
 
 
 def _in_chinese(days: Any) -> str:

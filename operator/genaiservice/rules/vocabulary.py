@@ -167,14 +167,14 @@ VOCABULARY: Final[dict[str, Word]] = {
     "pageAnswers": Word(
         build=pages.page_answers,
         meaning="the address answers with status 200, or has answered otherwise for fewer than "
-        "`failures` tries or `hours` hours",
+        "`failures` tries or `hours` hours; 403, 412, 429 and 5xx say nothing of the page",
         arguments={"failures": "integer", "hours": "integer"},
         facts=True,
     ),
     "pageSeen": Word(
         build=pages.page_seen,
-        meaning="the address gives an answer, or has given none for fewer than `failures` tries or "
-        "`hours` hours",
+        meaning="the address gives an answer, or has given none, or one of 403, 412, 429 and 5xx, "
+        "for fewer than `failures` tries or `hours` hours",
         arguments={"failures": "integer", "hours": "integer"},
         facts=True,
     ),

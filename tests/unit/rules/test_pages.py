@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which declared addresses are looked at, and what is looked for on each."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from genaiservice.rules.pages import DOCUMENTS, MOST, Kind, Needle, Wanted, pages_of, plain
-from tests.unit.rules.build import declaration
+from genaiservice.rules.verdict import Result, Severity
+from tests.unit.rules.build import RULES, case_finding, case_named, declaration
 
 
 def wanted(field: str, tree: Any) -> Wanted:
@@ -82,3 +84,38 @@ def test_any_declaration_has_its_list(tree: Any) -> None:
 def test_the_list_is_bounded() -> None:
     hosts = [f"h{number}.example.com" for number in range(500)]
     assert len(pages_of(declaration(scope__publicHosts=hosts))) == MOST
+
+
+@pytest.mark.parametrize(
+    "text", ["15 个工作日", "十五个工作日", "25 working days", "二十五个工作日"]
+)
+def test_the_end_of_a_longer_number_is_no_time_limit(text: str) -> None:
+    page = wanted("complaints.processUrl", declaration(complaints__feedbackWorkingDays=5))
+    assert not needle(page, "timeLimit").found_in(plain(text))
+    assert needle(page, "timeLimit").found_in(plain(f"{text}；5 个工作日"))
+
+
+def test_a_wildcard_is_no_address_to_look_at() -> None:
+    tree = declaration(scope__publicHosts=["*.example.com", "chat.example.com"])
+    hosts = [page.field for page in pages_of(tree) if page.field.startswith("scope.publicHosts")]
+    assert hosts == ["scope.publicHosts[1]"]
+
+
+REFUSED: dict[str, Any] = {"failures": 3, "failingSince": "2026-11-24T09:00:00+08:00"}
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "severity"),
+    [
+        *((status, Result.UNKNOWN, Severity.WARN) for status in (403, 412, 429, 500, 503, 521)),
+        *((status, Result.FAIL, Severity.BLOCK) for status in (301, 401, 404, 410, 451)),
+    ],
+)
+def test_a_firewall_or_an_outage_says_nothing_of_a_page(
+    status: int, result: Result, severity: Severity
+) -> None:
+    case = case_named("IM-15-1", "entrance silent for a day")
+    page = {"pages": {"complaints.url": REFUSED | {"status": status, "error": None}}}
+    _, found = case_finding(RULES["IM-15-1"], replace(case, facts=page))
+    assert (found.result, found.severity) == (result, severity)
+    assert str(status) in found.message.en
