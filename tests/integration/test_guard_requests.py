@@ -198,8 +198,9 @@ def test_more_than_the_limit_at_once_gives_429_with_retry_after(
         await answer(call)
 
     upstream.script = script
+    limits = {"concurrentRequests": 2, "queueSeconds": 0.05}
     with (
-        Guard(tmp_path, upstream.url, limits={"concurrentRequests": 2}) as guard,
+        Guard(tmp_path, upstream.url, limits=limits) as guard,
         Raw(guard) as one,
         Raw(guard) as two,
         Raw(guard) as three,

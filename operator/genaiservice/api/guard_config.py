@@ -66,6 +66,12 @@ class Limits:
     request_body_bytes: int = 10 * 1024 * 1024
     concurrent_requests: int = 1000
     drain_seconds: float = 30
+    queue_seconds: float = 0.5
+    """How long a request may wait for one of the concurrent places before it gets 429."""
+    header_seconds: float = 10
+    """How long a client may take for the head of a request."""
+    comment_seconds: float = 15
+    """A stream of events that is silent for so long gets a comment; 0 sends none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +151,16 @@ def parse(tree: Any) -> GuardConfig:
 def render(config: GuardConfig) -> dict[str, Any]:
     """The JSON of `config`, every field written out; `parse(render(c)) == c`.
 
-    But for `users` and `media` where there are none: a guard of before them can then still restart.
+    But for what came later and stands at its default: a guard of before it can then still restart.
     """
     rendered: dict[str, Any] = _render(config)
     for later in ("users", "media"):
         if rendered[later] is None:
             del rendered[later]
+    limits, usual = rendered["limits"], _render(Limits())
+    for later in ("queueSeconds", "headerSeconds", "commentSeconds"):
+        if limits[later] == usual[later]:
+            del limits[later]
     return rendered
 
 
@@ -228,12 +238,16 @@ def _upstream(read: Fields) -> Upstream:
 
 
 def _limits(read: Fields) -> Limits:
+    usual = Limits()
     limits = Limits(
         request_body_bytes=read.integer(
             "requestBodyBytes", 10 * 1024 * 1024, least=1024, most=1024**3
         ),
         concurrent_requests=read.integer("concurrentRequests", 1000, least=1, most=100_000),
         drain_seconds=read.number("drainSeconds", 30, least=0, most=3600),
+        queue_seconds=read.number("queueSeconds", usual.queue_seconds, least=0, most=60),
+        header_seconds=read.number("headerSeconds", usual.header_seconds, least=0.1, most=300),
+        comment_seconds=read.number("commentSeconds", usual.comment_seconds, least=0, most=3600),
     )
     read.end()
     return limits

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from genaiservice.guard.metrics import CONTENT_TYPE, Metrics
+from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.readiness import Readiness
 
 SERVER: Final = {"Server": "genaiservice-guard"}
@@ -31,9 +31,8 @@ class Admin:
                 ready, facts = self._readiness.report()
                 return _json(200 if ready else 503, facts)
             case "/metrics":
-                return web.Response(
-                    body=self._metrics.render(), headers={**SERVER, "Content-Type": CONTENT_TYPE}
-                )
+                body, content_type = self._metrics.render(request.headers.get("Accept", ""))
+                return web.Response(body=body, headers={**SERVER, "Content-Type": content_type})
             case _:
                 return _json(404, {"error": "use /livez, /readyz or /metrics"})
 

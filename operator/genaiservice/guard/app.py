@@ -31,6 +31,7 @@ from genaiservice.guard.holding import Held, Larder
 from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError, check_head
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.outcome import outcome
+from genaiservice.guard.places import Places
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.proxy import Relay
 from genaiservice.guard.reception import ANYBODY, Reception
@@ -83,6 +84,8 @@ class App:
             decisions=parts.decisions,
             unscreened=parts.metrics.unscreened.inc,
         )
+        limits = config.limits
+        self.places = Places(limits.concurrent_requests, limits.queue_seconds)
         self._passed = frozenset(config.paths)
         self._common: list[Field] = []
         if config.complaint_url:
@@ -94,9 +97,15 @@ class App:
         """Exchanges that are not over yet."""
         return self._open
 
+    @property
+    def held(self) -> int:
+        """Characters of open answers that wait to be decided."""
+        return sum(relay.held_characters for relay in self._relays)
+
     def suspend(self, directive: Directive) -> None:
         """A new directive: what is open ends now, in order."""
         if directive.mode is Mode.SUSPEND:
+            self.places.let_in()
             for relay in list(self._relays):
                 relay.suspend(directive)
 
@@ -137,6 +146,9 @@ class App:
             answer.whole(
                 error.why.status, refusal.CONTENT_TYPE, error.why.body(), error.why.fields()
             )
+        except ConnectionResetError:
+            account.client_gone = True
+            answer.keep_alive = False
         finally:
             self._open -= 1
             if not self._open:
@@ -158,16 +170,16 @@ class App:
     ) -> None:
         parts = self._parts
         check_head(request)
-        policy = self._intake.admit(
-            account, request.method, draining=self.draining, open_=self._open
-        )
+        self._intake.admit(account, request.method, draining=self.draining)
+        await self.places.take(client)
         admission = ANYBODY
-        if not parts.directive.suspended:
-            admission = await parts.reception.enter(request, account, answer)
         try:
-            policy = parts.reception.policy(admission, policy)
+            if not parts.directive.suspended:
+                admission = await parts.reception.enter(request, account, answer)
+            policy = parts.reception.policy(admission, self._intake.policy())
             await self._relay(request, client, answer, account, trace, policy)
         finally:
+            self.places.leave()
             await parts.reception.leave(admission, account)
 
     async def _relay(
@@ -189,13 +201,17 @@ class App:
             account,
             loop=parts.loop,
             record=self._record,
+            pace=parts.metrics.pace,
             patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
+            comments_after=parts.settings.config.limits.comment_seconds,
             held=Held(parts.larder),
             desk=parts.desk,
         )
         client.reader = relay
         self._relays.add(relay)
         try:
+            if request.transport is None:  # gone while the user was looked up
+                raise ConnectionResetError
             if parts.directive.suspended:
                 answer.keep_alive = False
                 relay.suspend(parts.directive.current)
@@ -287,7 +303,10 @@ class App:
         route = account.route.value
         metrics.requests.labels(route, str(account.status)).inc()
         if account.first_sent is not None:
-            metrics.first_token.labels(route).observe(account.first_sent - account.started)
+            metrics.first_token.labels(route).observe(
+                account.first_sent - account.started,
+                {"trace_id": account.trace} if account.trace else None,
+            )
         if account.upstream_first is not None and account.forwarded is not None:
             metrics.upstream_first.labels(route).observe(account.upstream_first - account.forwarded)
         if account.fault:

@@ -7,6 +7,7 @@ waiting: the client reads too slowly, reads again, or is gone.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,8 @@ from genaiservice.guard.headers import Field, response_head
 
 KEEPALIVE_SECONDS: Final = 75.0
 LINGERING_SECONDS: Final = 5.0
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Reader(Protocol):
@@ -31,11 +34,34 @@ class Reader(Protocol):
 
 
 class ClientConnection(RequestHandler):
-    __slots__ = ("reader",)
+    __slots__ = ("_head_seconds", "_head_timer", "reader")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, head_seconds: float, **kwargs: Any) -> None:
+        """`head_seconds`: from the first byte to the last of a head."""
         super().__init__(*args, **kwargs)
         self.reader: Reader | None = None
+        self._head_seconds = head_seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._current_request is not None or self._messages:
+            if self._head_timer is not None:
+                self._head_timer.cancel()
+                self._head_timer = None
+        elif self._head_timer is None and self._waiter is not None:  # a head has begun
+            self._head_timer = self._loop.call_later(self._head_seconds, self._head_late)
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        if self._current_request is None and not self._messages:
+            self._refuse(refusal.head_too_slow(self._head_seconds))
+            self.force_close()
+
+    def _refuse(self, why: refusal.Refusal) -> None:
+        if self.transport is not None:
+            answer = Answer(self.transport, version=(1, 1), keep_alive=False, fields=[])
+            answer.whole(why.status, refusal.CONTENT_TYPE, why.body(), [])
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -50,6 +76,8 @@ class ClientConnection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self.reader is not None:
             self.reader.client_gone()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
 
     def handle_error(
@@ -63,19 +91,22 @@ class ClientConnection(RequestHandler):
         if status >= 500:
             self.log_exception("request failed", exc_info=exc)
         why = refusal.internal() if status >= 500 else refusal.not_http()
-        if self.transport is not None:
-            answer = Answer(self.transport, version=(1, 1), keep_alive=False, fields=[])
-            answer.whole(why.status, refusal.CONTENT_TYPE, why.body(), [])
+        self._refuse(why)
         return Delivered(keep_alive=False)
 
 
 class ClientServer(web.Server):
     """aiohttp's low-level server with our connections."""
 
+    def __init__(self, handler: Handler, *, head_seconds: float) -> None:
+        super().__init__(handler)
+        self._head_seconds = head_seconds
+
     def __call__(self) -> RequestHandler:
         return ClientConnection(
             self,
             loop=self._loop,
+            head_seconds=self._head_seconds,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=LINGERING_SECONDS,

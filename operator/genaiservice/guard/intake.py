@@ -25,6 +25,8 @@ from genaiservice.guard.refusal import Refusal
 BODY_SECONDS: Final = 60.0
 PART_SECONDS: Final = 30.0
 """How long the next part of a body that goes on as it comes may take."""
+UPLOAD_SECONDS: Final = 600.0
+"""How long all of it may take, so that a byte now and then does not hold a place for ever."""
 BODIES: Final = 8
 """How many bodies of the largest size may be on their way in at once."""
 HEAD_BYTES: Final = 64 * 1024
@@ -69,17 +71,13 @@ class Intake:
         self._unscreened = unscreened
         self._arriving = 0
 
-    def admit(self, account: Account, method: str, *, draining: bool, open_: int) -> Policy:
-        """The policy to screen with; raises RefusedError when nothing may be let in now."""
+    def admit(self, account: Account, method: str, *, draining: bool) -> None:
+        """Raises RefusedError when nothing, or this not, may be let in now."""
         if draining:
             raise RefusedError(refusal.draining())
         if (problem := self._decisions.failure) is not None:
             raise RefusedError(refusal.not_recorded(problem))
-        policy = self._policies.current
-        if policy is None:
-            raise RefusedError(refusal.no_policy(self._policies.problems))
-        if open_ > self._limits.concurrent_requests:
-            raise RefusedError(refusal.too_many(self._limits.concurrent_requests))
+        self.policy()
         allowed = METHODS.get(account.route)
         if account.route is Route.PASSED:
             if method not in PASSED_METHODS:
@@ -91,6 +89,12 @@ class Intake:
             )
         elif allowed is not None and method != allowed:
             raise RefusedError(refusal.method_not_allowed(allowed))
+
+    def policy(self) -> Policy:
+        """The policy to screen with, of this moment."""
+        policy = self._policies.current
+        if policy is None:
+            raise RefusedError(refusal.no_policy(self._policies.problems))
         return policy
 
     async def parts(self, request: web.BaseRequest, answer: Answer) -> AsyncGenerator[bytes, None]:
@@ -100,9 +104,11 @@ class Intake:
             raise RefusedError(refusal.body_too_large(limit))
         if request.headers.get("Expect", "").lower() == "100-continue":
             answer.proceed()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + UPLOAD_SECONDS
         try:
             while True:
-                async with asyncio.timeout(PART_SECONDS):
+                async with asyncio.timeout_at(min(end, loop.time() + PART_SECONDS)):
                     data = await request.content.readany()
                 if not data:
                     return

@@ -5,7 +5,9 @@ Labels come from closed sets (routes, statuses, risk classes, actions, fault wor
 request, so the number of series is bounded and no text of a user can get in.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import (
@@ -13,16 +15,44 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     ProcessCollector,
     disable_created_metrics,
-    generate_latest,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from genaiservice.guard.core.policy import Policy
 
-CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Pace(Collector):
+    """The time between two parts of an answer: a histogram that costs a part one look-up.
+
+    One thread counts; labels, locks and objects are left to the scrape.
+    """
+
+    __slots__ = ("_counts", "_seconds")
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(SECONDS) + 1)
+        self._seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        self._counts[bisect_left(SECONDS, seconds)] += 1
+        self._seconds += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        bounds = [*map(floatToGoString, SECONDS), "+Inf"]
+        yield HistogramMetricFamily(
+            "genai_guard_time_between_chunks_seconds",
+            "Between two parts of one answer's body towards the client.",
+            buckets=list(zip(bounds, accumulate(self._counts), strict=True)),
+            sum_value=self._seconds,
+        )
 
 
 class Metrics:
@@ -61,6 +91,8 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self.pace = Pace()
+        registry.register(self.pace)
         self.upstream_errors = Counter(
             "genai_guard_upstream_errors_total",
             "Answers of the model that failed or broke off, by fault.",
@@ -137,5 +169,7 @@ class Metrics:
         self.policy.labels(policy.name, policy.hash).set(1)
         self.terms.set(policy.terms)
 
-    def render(self) -> bytes:
-        return generate_latest(self._registry)
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The text and its content type; with exemplars for whom it understands them."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type

@@ -130,7 +130,7 @@ class Process:
         for store in (self.policies, *band_policies):
             store.start()
         admin = web.Server(Admin(readiness, self.metrics, lambda: True).handle, access_log=None)
-        server = ClientServer(app.handle)
+        server = ClientServer(app.handle, head_seconds=config.limits.header_seconds)
         try:
             listeners = await self._listen(loop, server, admin)
         except OSError as error:
@@ -214,6 +214,16 @@ class Process:
     def _gauges(self, app: App) -> None:
         metrics = self.metrics
         metrics.watch("genai_guard_open_requests", "Exchanges not over yet.", lambda: app.open)
+        metrics.watch(
+            "genai_guard_waiting_requests",
+            "Requests that wait for a place (limits.concurrentRequests), for queueSeconds at most.",
+            lambda: app.places.waiting,
+        )
+        metrics.watch(
+            "genai_guard_held_characters",
+            "Characters of open answers held back, since they may still become part of a term.",
+            lambda: app.held,
+        )
         metrics.watch(
             "genai_guard_policy_stale",
             "1 while the policy file cannot be used and an older policy stays in force.",

@@ -33,8 +33,10 @@ from genaiservice.guard.core.effects import (
     Upload,
 )
 from genaiservice.guard.core.exchange import Exchange, State
+from genaiservice.guard.core.sse import KEEP_ALIVE
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
 from genaiservice.guard.holding import Held
+from genaiservice.guard.metrics import Pace
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Relay:
         "_answer",
         "_chunked",
         "_client",
+        "_comment",
+        "_comments_after",
         "_connection",
         "_desk",
         "_done",
@@ -62,8 +66,10 @@ class Relay:
         "_forward",
         "_held",
         "_loop",
+        "_pace",
         "_patience",
         "_record",
+        "_sent_at",
         "_stall",
         "_turn",
         "tail",
@@ -78,11 +84,14 @@ class Relay:
         *,
         loop: asyncio.AbstractEventLoop,
         record: Recorder,
+        pace: Pace,
         patience: float,
+        comments_after: float,
         held: Held,
         desk: "LabelDesk | None" = None,
     ) -> None:
-        """`patience`: for how many seconds a client may leave its answer unread. `held`: what this
+        """`patience`: for how many seconds a client may leave its answer unread. `comments_after`:
+        after how many of silence a stream of events gets a comment; 0 for none. `held`: what this
         answer keeps in memory. `desk`: where files get their labels."""
         self._exchange = exchange
         self._answer = answer
@@ -90,7 +99,11 @@ class Relay:
         self._account = account
         self._loop = loop
         self._record = record
+        self._pace = pace
         self._patience = patience
+        self._comments_after = comments_after
+        self._comment: asyncio.TimerHandle | None = None
+        self._sent_at = 0.0
         self._connection: Connection | None = None
         self._chunked = False
         self._done = False
@@ -108,6 +121,10 @@ class Relay:
     def forward(self) -> bytes | None:
         """The body to send to the model; None when nothing goes there."""
         return self._forward
+
+    @property
+    def held_characters(self) -> int:
+        return self._exchange.held
 
     # -- called by the app
 
@@ -291,6 +308,9 @@ class Relay:
         match effect:
             case Begin(status=status, content_type=content_type):
                 self._answer.begin(status, content_type, self._fields)
+                self._sent_at = perf_counter()
+                if self._comments_after and self._exchange.takes_comments:
+                    self._comment = self._loop.call_later(self._comments_after, self._silent)
             case End():
                 self._answer.end()
                 self._finish()
@@ -313,8 +333,12 @@ class Relay:
 
     def _send(self, data: bytes) -> None:
         if data:  # an empty chunk would end a chunked body
+            now = perf_counter()
             if self._account.first_sent is None:
-                self._note_first(0)
+                self._account.first_sent = now
+            else:
+                self._pace.add(now - self._sent_at)
+            self._sent_at = now
             self._account.sent_bytes += len(data)
             self.tail.append(data)
             self._answer.send(data)
@@ -322,6 +346,15 @@ class Relay:
     def _note_first(self, size: int) -> None:
         self._account.first_sent = perf_counter()
         self._account.sent_bytes += size
+
+    def _silent(self) -> None:
+        """Keeps what stands between from taking a model that thinks for a dead connection."""
+        due = self._sent_at + self._comments_after - perf_counter()
+        if due <= 0:
+            due = self._comments_after
+            if not self._client.writing_paused:
+                self._answer.send(KEEP_ALIVE)
+        self._comment = self._loop.call_later(due, self._silent)
 
     def _stop_upstream(self) -> None:
         connection, self._connection = self._connection, None
@@ -347,6 +380,9 @@ class Relay:
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+        if self._comment is not None:
+            self._comment.cancel()
+            self._comment = None
         self._done = True
         self._forward = None
         self._wake()

@@ -72,7 +72,7 @@ def draining() -> Refusal:
     )
 
 
-def too_many(limit: int) -> Refusal:
+def too_many(limit: int, retry_after: int) -> Refusal:
     return _busy(
         429,
         "too_many_requests",
@@ -84,7 +84,7 @@ def too_many(limit: int) -> Refusal:
             en="try again later, or add replicas (limits.concurrentRequests is the setting)",
             zh="请稍后再试，或增加副本（设置项 limits.concurrentRequests）",
         ),
-        1,
+        retry_after,
     )
 
 
@@ -149,6 +149,19 @@ def body_unreadable() -> Refusal:
             en="check Content-Length, Transfer-Encoding and Content-Encoding",
             zh="请检查 Content-Length、Transfer-Encoding 与 Content-Encoding",
         ),
+        close=True,
+    )
+
+
+def head_too_slow(seconds: float) -> Refusal:
+    return _plain(
+        408,
+        "request_timeout",
+        Text(
+            en=f"no whole request head arrived within {seconds:g} s",
+            zh=f"请求头未在 {seconds:g} 秒内到齐",
+        ),
+        Text(en="send it again without pauses", zh="请重新连续发送"),
         close=True,
     )
 

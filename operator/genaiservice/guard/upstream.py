@@ -23,6 +23,9 @@ IDLE_SECONDS: Final = 4.0
 IDLE_CONNECTIONS: Final = 256
 HEADER_BYTES: Final = 64 * 1024
 ERROR_GRACE_SECONDS: Final = 1.0
+CONNECT_PAUSES: Final = (0.1, 0.4)
+"""Before each further try of a connection that was refused: a model server that starts anew, or
+one pod less behind its Service. Nothing has left yet, so nothing can be asked twice."""
 UPLOAD_SECONDS: Final = 60.0
 """How long a model may take no further part of a request, or a client send none."""
 
@@ -321,18 +324,31 @@ class Pool:
             timer.cancel()
             connection.reused = True
             return connection
-        return await self.connect(lambda: Connection(self))
+        return await self.connect(lambda: Connection(self), CONNECT_PAUSES)
 
-    async def connect(self, factory: Callable[[], Connection]) -> Connection:
+    async def connect(
+        self, factory: Callable[[], Connection], pauses: tuple[float, ...] = ()
+    ) -> Connection:
+        """All tries together have connect_timeout_seconds."""
         try:
             async with asyncio.timeout(self.config.connect_timeout_seconds):
-                _, connection = await self.loop.create_connection(
-                    factory, self.host, self.port, ssl=self.tls
-                )
+                for pause in pauses:
+                    try:
+                        return await self._connected(factory)
+                    except ssl.SSLError:
+                        raise
+                    except OSError:
+                        await asyncio.sleep(pause)
+                return await self._connected(factory)
         except TimeoutError as error:
             raise UpstreamFailedError("connect_timeout") from error
         except OSError as error:
             raise UpstreamFailedError("connect_failed") from error
+
+    async def _connected(self, factory: Callable[[], Connection]) -> Connection:
+        _, connection = await self.loop.create_connection(
+            factory, self.host, self.port, ssl=self.tls
+        )
         return connection
 
     def keep(self, connection: Connection) -> None:

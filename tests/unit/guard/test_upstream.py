@@ -5,7 +5,8 @@ import asyncio
 
 from genaiservice.api.guard_config import Upstream
 from genaiservice.guard.headers import Field
-from genaiservice.guard.upstream import Pool
+from genaiservice.guard.upstream import Connection, Pool
+from tests.guard_process import free_port
 
 
 class Deaf:
@@ -35,4 +36,15 @@ async def test_who_waits_for_room_is_told_when_the_connection_ends() -> None:
     connection.close()
     await asyncio.wait_for(waiting, 10)
     end.set()
+    server.close()
+
+
+async def test_a_refused_connection_is_tried_again_until_there_is_a_model() -> None:
+    port = free_port()
+    pool = Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
+    connecting = asyncio.ensure_future(pool.connect(lambda: Connection(pool), (0.01,) * 400))
+    await asyncio.sleep(0.05)
+    assert not connecting.done()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
+    assert isinstance(await connecting, Connection)
     server.close()

@@ -106,6 +106,16 @@ class Exchange:
         """Whether the client has its whole answer (`Respond` or `End` was given)."""
         return self._state is State.DONE
 
+    @property
+    def takes_comments(self) -> bool:
+        """Whether a comment may stand between two `Send`s: the answer is a stream of events."""
+        return self._state is State.STREAMING and self._kind == EVENTS
+
+    @property
+    def held(self) -> int:
+        """How many characters of a streamed answer wait to be decided."""
+        return self._stream.held if self._stream else 0
+
     def request(self, path: str, content_type: str, body: bytes) -> list[Effect]:
         """Effects of a whole request: `Forward`, or `Respond` and nothing goes to the model.
 

@@ -18,10 +18,9 @@ from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError
-from genaiservice.guard.core.sse import Event, EventLimitError
+from genaiservice.guard.core.sse import KEEP_ALIVE, Event, EventLimitError
 from genaiservice.guard.core.texts import Texts
 
-KEEP_ALIVE: Final = b":\n\n"
 UNREADABLE: Final = (
     BadAnswerError,
     ScreeningLimitError,
@@ -53,6 +52,10 @@ class Live(ABC):
         self._out: list[bytes] = []
         self._close = False
         self.finished = False
+
+    @property
+    def held(self) -> int:
+        return sum(map(self._texts.held, self._texts.open))
 
     # What the exchange calls.
 

@@ -37,6 +37,9 @@ class AnswerStream(Protocol):
 
     finished: bool
 
+    @property
+    def held(self) -> int: ...
+
     def feed(self, data: bytes) -> list[Effect]: ...
 
     def close(self, reason: str | None) -> list[Effect]: ...

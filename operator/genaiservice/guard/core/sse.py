@@ -19,6 +19,8 @@ _VOID: Final = re.compile(_EOL + rb"+")
 _HARMLESS: Final = re.compile(rb"(?:event|id|retry):[ ]?[\w.\-]{0,128}\Z")
 _BOM: Final = b"\xef\xbb\xbf"
 DONE: Final = b"data: [DONE]\n\n"
+KEEP_ALIVE: Final = b":\n\n"
+"""A comment without words; between events it changes nothing."""
 
 
 class EventLimitError(Exception):

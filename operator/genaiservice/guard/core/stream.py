@@ -47,13 +47,12 @@ from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.spelling import leave_with_text, wait_with_text
-from genaiservice.guard.core.sse import DONE, Event, EventLimitError, Parser, render
+from genaiservice.guard.core.sse import DONE, KEEP_ALIVE, Event, EventLimitError, Parser, render
 from genaiservice.guard.core.template import Template, gap
 
 TEMPLATES_LIMIT: Final = 16
 TRIES_LIMIT: Final = 64
 """Streams whose every chunk differs in more than its text are not asked for ever."""
-_KEEP_ALIVE: Final = b":\n\n"
 _HEAD: Final = ("id", "object", "created", "model", "system_fingerprint")
 _BAD: Final = (
     BadAnswerError,
@@ -85,6 +84,11 @@ class Stream:
             self._label = LabelMode.OFF
             self._decide(Action.LABEL, "structured_output")
         self.finished = False
+
+    @property
+    def held(self) -> int:
+        """How many characters wait, since they may still become part of a hit."""
+        return sum(choice.held for choice in self._choices.values())
 
     # What the exchange calls.
 
@@ -157,7 +161,7 @@ class Stream:
     def _by_parser(self, data: bytes) -> None:
         for event in self._parser.feed(data):
             if event.data is None:
-                self._out.append(_KEEP_ALIVE)  # a comment's words are not screened: they stay here
+                self._out.append(KEEP_ALIVE)  # a comment's words are not screened: they stay here
             elif event.data == b"[DONE]":
                 self._flush_all()
                 self._end(DONE)
