@@ -33,11 +33,12 @@ from genaiservice.guard.core.effects import (
     Upload,
 )
 from genaiservice.guard.core.exchange import Exchange, State
-from genaiservice.guard.core.sse import KEEP_ALIVE
+from genaiservice.guard.core.protocols import EVENTS
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
 from genaiservice.guard.holding import Held
 from genaiservice.guard.metrics import Pace
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
+from genaiservice.guard.vigil import Vigil
 
 if TYPE_CHECKING:
     from genaiservice.guard.labelling import LabelDesk
@@ -55,8 +56,6 @@ class Relay:
         "_answer",
         "_chunked",
         "_client",
-        "_comment",
-        "_comments_after",
         "_connection",
         "_desk",
         "_done",
@@ -67,11 +66,9 @@ class Relay:
         "_held",
         "_loop",
         "_pace",
-        "_patience",
         "_record",
-        "_sent_at",
-        "_stall",
         "_turn",
+        "_vigil",
         "tail",
     )
 
@@ -90,9 +87,8 @@ class Relay:
         held: Held,
         desk: "LabelDesk | None" = None,
     ) -> None:
-        """`patience`: for how many seconds a client may leave its answer unread. `comments_after`:
-        after how many of silence a stream of events gets a comment; 0 for none. `held`: what this
-        answer keeps in memory. `desk`: where files get their labels."""
+        """`patience` and `comments_after` as the `Vigil` knows them. `held`: what this answer keeps
+        in memory. `desk`: where files get their labels."""
         self._exchange = exchange
         self._answer = answer
         self._client = client
@@ -100,10 +96,14 @@ class Relay:
         self._loop = loop
         self._record = record
         self._pace = pace
-        self._patience = patience
-        self._comments_after = comments_after
-        self._comment: asyncio.TimerHandle | None = None
-        self._sent_at = 0.0
+        self._vigil = Vigil(
+            answer,
+            client,
+            loop,
+            patience=patience,
+            comments_after=comments_after,
+            stalled=self._client_stalled,
+        )
         self._connection: Connection | None = None
         self._chunked = False
         self._done = False
@@ -113,7 +113,6 @@ class Relay:
         self._files: tuple[File, ...] | None = None
         self._held = held
         self._desk = desk
-        self._stall: asyncio.TimerHandle | None = None
         self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
         """The last parts of the answer's body that went to the client."""
 
@@ -262,13 +261,10 @@ class Relay:
     def client_paused(self) -> None:
         if self._connection is not None:
             self._connection.pause()
-        if self._stall is None:
-            self._stall = self._loop.call_later(self._patience, self._client_stalled)
+        self._vigil.unread()
 
     def client_resumed(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+        self._vigil.read()
         if self._connection is not None:
             self._connection.resume()
 
@@ -308,9 +304,8 @@ class Relay:
         match effect:
             case Begin(status=status, content_type=content_type):
                 self._answer.begin(status, content_type, self._fields)
-                self._sent_at = perf_counter()
-                if self._comments_after and self._exchange.takes_comments:
-                    self._comment = self._loop.call_later(self._comments_after, self._silent)
+                streaming = self._exchange.state is State.STREAMING
+                self._vigil.begin(comments=streaming and content_type.startswith(EVENTS))
             case End():
                 self._answer.end()
                 self._finish()
@@ -337,8 +332,8 @@ class Relay:
             if self._account.first_sent is None:
                 self._account.first_sent = now
             else:
-                self._pace.add(now - self._sent_at)
-            self._sent_at = now
+                self._pace.add(now - self._vigil.sent_at)
+            self._vigil.sent_at = now
             self._account.sent_bytes += len(data)
             self.tail.append(data)
             self._answer.send(data)
@@ -347,22 +342,12 @@ class Relay:
         self._account.first_sent = perf_counter()
         self._account.sent_bytes += size
 
-    def _silent(self) -> None:
-        """Keeps what stands between from taking a model that thinks for a dead connection."""
-        due = self._sent_at + self._comments_after - perf_counter()
-        if due <= 0:
-            due = self._comments_after
-            if not self._client.writing_paused:
-                self._answer.send(KEEP_ALIVE)
-        self._comment = self._loop.call_later(due, self._silent)
-
     def _stop_upstream(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def _client_stalled(self) -> None:
-        self._stall = None
         self._account.fault = self._account.fault or "client_stalled"
         self._stop_upstream()
         self._answer.abort()
@@ -377,12 +362,7 @@ class Relay:
         self._finish()
 
     def _finish(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-        if self._comment is not None:
-            self._comment.cancel()
-            self._comment = None
+        self._vigil.end()
         self._done = True
         self._forward = None
         self._wake()

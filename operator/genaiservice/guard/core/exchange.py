@@ -102,16 +102,6 @@ class Exchange:
         return self._asked.model if self._asked else ""
 
     @property
-    def done(self) -> bool:
-        """Whether the client has its whole answer (`Respond` or `End` was given)."""
-        return self._state is State.DONE
-
-    @property
-    def takes_comments(self) -> bool:
-        """Whether a comment may stand between two `Send`s: the answer is a stream of events."""
-        return self._state is State.STREAMING and self._kind == EVENTS
-
-    @property
     def held(self) -> int:
         """How many characters of a streamed answer wait to be decided."""
         return self._stream.held if self._stream else 0

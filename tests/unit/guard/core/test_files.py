@@ -19,7 +19,7 @@ from genaiservice.guard.core.effects import (
     Unlabelled,
     Upload,
 )
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.guard.core.exchange import Exchange, LabelMode, Options, State
 from tests.unit.guard.core import dialects
 from tests.unit.guard.core.talk import MASKED, POLICY, TERM, UNLABELLED
 from tests.unit.guard.core.test_dialects import FILE, form
@@ -76,7 +76,7 @@ def test_pictures_leave_with_their_labels_in_their_order() -> None:
 def test_a_picture_that_cannot_be_labelled_does_not_leave(picture: Any, code: str) -> None:
     exchange, effects = painted(picture)
     assert told(effects) == (502, code)
-    assert exchange.done
+    assert exchange.state is State.DONE
     assert exchange.labelled([b"x"]) == []
 
 
