@@ -334,6 +334,32 @@ def test_degraded_serves_on_while_the_store_is_gone_and_says_so(
             assert code(ask(guard, bearer=token("another", **MINOR))) == "minors_budget"
 
 
+def test_a_store_that_answers_too_slowly_is_told_apart_and_found_again(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    for name in ("one", "redis"):
+        (tmp_path / name).mkdir()
+    with RedisServer(tmp_path / "redis") as server:
+        store = {
+            "kind": "Redis",
+            "url": server.url,
+            "passwordFile": server.password_file,
+            "timeoutSeconds": 0.5,
+        }
+        with guarded(prepared(tmp_path / "one"), upstream, store=store) as guard:
+            bearer = token(**MINOR)
+            eventually(lambda: code(ask(guard, bearer=bearer)) == "ok")
+            server.freeze()
+            before = len(upstream.calls)
+            assert code(ask(guard, bearer=bearer)) == "user_state_unavailable"
+            assert guard.readiness()["users"] == {"storeDown": "store_timeout"}
+            assert len(upstream.calls) == before
+            server.thaw()
+            eventually(lambda: code(ask(guard, bearer=bearer)) == "ok")
+            eventually(lambda: guard.metric("genai_guard_open_requests") == 0)
+            assert "Traceback" not in guard.log()
+
+
 def test_a_secret_that_cannot_be_used_ends_the_start_with_its_reason(
     folder: Path, upstream: Upstream
 ) -> None:

@@ -47,6 +47,23 @@ def test_decisions_are_written_in_order_and_chained(tmp_path: Path) -> None:
     assert read[1]["rule"] == "A1a:0"
 
 
+def test_a_clock_that_jumps_breaks_no_chain(tmp_path: Path) -> None:
+    days = iter((25, 1, 30, 2))
+    log = DecisionLog(
+        tmp_path / "log",
+        process="p",
+        service="shop/chat",
+        now=lambda: datetime(2026, 11, next(days), tzinfo=UTC),
+    )
+    log.start()
+    for _ in range(3):
+        log.write(DECISION, trace="t", request="r")
+    assert log.close(5)
+    lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
+    assert verify(lines, "log") == []
+    assert [json.loads(line)["sequence"] for line in lines] == [0, 1, 2, 3]
+
+
 def test_a_log_that_cannot_be_opened_fails_and_recovers_without_a_lost_line(
     tmp_path: Path,
 ) -> None:
