@@ -93,10 +93,12 @@ def carried_out(hands: Hands, seen: Observed, made: Plan) -> Observed:
         arguments = ("apply", "--server-side", "--force-conflicts", manager, "-f", "-")
         hands.control_plane.kubectl(*arguments, input=wrapped, kubeconfig=hands.kubeconfig)
     by_kind = items(hands.control_plane, (names.KIND_PROFILE, *CHILD_KINDS), seen.namespace)
+    news = made.policy_status.get("default")
+    told = {**(seen.policy or {}), **({"status": news} if news else {})}
     return replace(
         seen,
         service={**seen.service, "status": made.status} if made.status else seen.service,
-        policy={**(seen.policy or {}), "status": made.policy_status},
+        policy=told,
         profile=by_kind.pop(names.KIND_PROFILE)[0],
         children={kind: tuple(by_kind.get(kind, ())) for kind in CHILD_KINDS},
     )

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from genaiservice.api import names
+from genaiservice.api.declared import json_object
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.problem import Problem
 from genaiservice.cli.cluster import OURS, Cluster, NotFound
 from genaiservice.cli.manifests import read
 from genaiservice.cli.schema import defaulted
+from genaiservice.control.core.guard_users import band_policies, further_policies
 from genaiservice.control.core.observed import (
     CHILD_KINDS,
     Observed,
@@ -33,12 +35,22 @@ def offline(body: Json, files: list[Path]) -> tuple[Observed, list[Problem]]:
     service = _stored(body, {}, OFFLINE_NAMESPACE)
     policies, faults = _named(files, names.KIND_POLICY, policy_name(service))
     policy = policies[0] if policies else None
+    further: dict[str, Json | None] = {}
     maps: dict[str, Json | None] = {}
-    for name in policy_config_maps(policy):
+    for name in band_policies(json_object(service.get("spec"))):
+        found, more = _named(files, names.KIND_POLICY, name)
+        further[name] = found[0] if found else None
+        faults += more
+    for name in _maps_of(policy, *further.values()):
         found, more = _named(files, "ConfigMap", name)
         maps[name] = found[0] if found else None
         faults += more
-    return Observed(service=service, policy=policy, config_maps=maps), faults
+    seen = Observed(service=service, policy=policy, band_policies=further, config_maps=maps)
+    return seen, faults
+
+
+def _maps_of(*policies: Json | None) -> list[str]:
+    return sorted({name for policy in policies for name in policy_config_maps(policy)})
 
 
 def _named(files: list[Path], kind: str, name: str) -> tuple[list[Json], list[Problem]]:
@@ -60,7 +72,12 @@ def live(cluster: Cluster, body: Json) -> Observed:
     standing = _maybe(cluster, f"{ours}/{names.PLURAL_SERVICE}/{name}") or {}
     service = _stored(body, standing, space)
     uid = str(lookup(service, "metadata", "uid"))
-    policy = _maybe(cluster, f"{ours}/{names.PLURAL_POLICY}/{policy_name(service)}")
+    children = {kind: _children(cluster, kind, space, name, uid) for kind in CHILD_KINDS}
+    policies = f"{ours}/{names.PLURAL_POLICY}"
+    policy = _maybe(cluster, f"{policies}/{policy_name(service)}")
+    further = {
+        one: _maybe(cluster, f"{policies}/{one}") for one in further_policies(service, children)
+    }
     pods = tuple(
         cluster.all_of(
             f"/api/v1/namespaces/{space}/pods", labelSelector=f"{names.LABEL_SERVICE}={name}"
@@ -70,12 +87,13 @@ def live(cluster: Cluster, body: Json) -> Observed:
     return Observed(
         service=service,
         profile=_maybe(cluster, f"{ours}/{names.PLURAL_PROFILE}/{name}"),
-        children={kind: _children(cluster, kind, space, name, uid) for kind in CHILD_KINDS},
+        children=children,
         pods=pods,
         policy=policy,
+        band_policies=further,
         config_maps={
             one: _maybe(cluster, f"/api/v1/namespaces/{space}/configmaps/{one}")
-            for one in policy_config_maps(policy)
+            for one in _maps_of(policy, *further.values())
         },
         rivals=tuple(
             one

@@ -5,6 +5,7 @@ No usable policy, a guard that cannot be configured, pods that another service c
 workload: none of these is a duty of law, yet with any of them no guarded pod could serve.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genaiservice.api import names
@@ -33,18 +34,27 @@ class GuardFile:
     problems: tuple[Problem, ...] = ()
 
 
-def guard_file(observed: Observed, spec: Json, policy: Resolved) -> GuardFile:
+def guard_file(
+    observed: Observed, spec: Json, policy: Resolved, bands: Mapping[str, Resolved]
+) -> GuardFile:
     try:
         tree = guard_spec.config_tree(observed.namespace, observed.name, spec)
     except ProblemError as error:
         return GuardFile(problems=error.problems)
     text = guard_spec.config_text(tree)
-    large = guard_spec.too_large(text, policy.packed)
+    packed = sum(len(one.packed) for one in (policy, *bands.values()))
+    large = guard_spec.too_large(text, packed)
     return GuardFile(text=text, problems=(large,) if large else ())
 
 
-def what_blocks(observed: Observed, policy: Resolved, config: GuardFile) -> tuple[Blocker, ...]:
-    found = [Blocker(reason=policy.reason, problem=one) for one in policy.problems]
+def what_blocks(
+    observed: Observed, policy: Resolved, bands: Mapping[str, Resolved], config: GuardFile
+) -> tuple[Blocker, ...]:
+    found = [
+        Blocker(reason=named.reason, problem=one)
+        for named in (policy, *bands.values())
+        for one in named.problems
+    ]
     foreign = sorted(claims(observed.service) - {observed.name})
     found += [
         Blocker(reason=Reason.CLAIM_CONFLICT, problem=_foreign_label(name, observed))

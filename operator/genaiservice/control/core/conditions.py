@@ -38,11 +38,10 @@ def policy_ready(situation: Situation) -> Condition:
         return Condition(
             type=kind, status=Status.FALSE, reason=policy.reason, message=told(policy.problems)
         )
-    wrong = [one.problem for one in situation.blockers if one.reason is Reason.POLICY_INVALID]
-    if wrong:
-        return Condition(
-            type=kind, status=Status.FALSE, reason=Reason.POLICY_INVALID, message=told(wrong)
-        )
+    for reason in (Reason.POLICY_INVALID, Reason.POLICY_NOT_FOUND):
+        wrong = [one.problem for one in situation.blockers if one.reason is reason]
+        if wrong:
+            return Condition(type=kind, status=Status.FALSE, reason=reason, message=told(wrong))
     return plain(kind, Status.TRUE, Reason.POLICY_LOADED)
 
 

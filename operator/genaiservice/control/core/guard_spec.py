@@ -7,6 +7,7 @@ the container of a pod with the one in the GuardProfile, and what is left out th
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -116,8 +117,9 @@ def config_hash(config: str) -> str:
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
-def too_large(config: str, packed: bytes) -> Problem | None:
-    size = len(config.encode()) + len(packed)
+def too_large(config: str, packed: int) -> Problem | None:
+    """`packed`: bytes of all packed policies."""
+    size = len(config.encode()) + packed
     if size <= CONFIG_MAP_BYTES:
         return None
     limit = CONFIG_MAP_BYTES // 1024
@@ -151,10 +153,12 @@ def _same_port(port: int) -> Problem:
     )
 
 
-def config_map_data(config: str, encoded_policy: str) -> MutableJson:
+def config_map_data(config: str, encoded: str, bands: Mapping[str, str]) -> MutableJson:
+    """`encoded`: the policy of the service; `bands`: those of bands by name."""
+    further = {guard_users.policy_file(name): policy for name, policy in bands.items()}
     return {
         "data": {names.FILE_CONFIG: config},
-        "binaryData": {names.FILE_POLICY: encoded_policy},
+        "binaryData": {names.FILE_POLICY: encoded, **further},
     }
 
 

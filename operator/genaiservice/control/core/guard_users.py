@@ -7,13 +7,14 @@ that file is not there the guard refuses the band and never falls back to the mi
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from genaiservice.api import names
 from genaiservice.api.declared import compliance, json_object, text
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.users_declared import declared_users
+from genaiservice.control.core.observed import policy_name
 
 FILES: Final = (
     ("identity", "pseudonymKeySecret", "secret", "pseudonymKeyFile", "pseudonym"),
@@ -40,6 +41,25 @@ def users_tree(spec: Json) -> MutableJson | None:
             found[name] = policy_file(name)
     named = [{"name": name, "file": file} for name, file in sorted(found.items())]
     return tree | ({"contentPolicies": named} if named else {})
+
+
+def band_policies(spec: Json) -> tuple[str, ...]:
+    """Names of the ModerationPolicies that bands are screened with beside the service's own.
+
+    Of a spec, or of the record of an admitted one; empty where the guard knows no users.
+    """
+    if not json_object(lookup(spec, "guard", "users")):
+        return ()
+    bands = lookup(compliance(spec), "minors", "bands")
+    named = {text(lookup(band, "contentPolicy")) for band in bands or () if isinstance(bands, list)}
+    return tuple(sorted(named - {"", text(lookup(spec, "guard", "moderationPolicy"))}))
+
+
+def further_policies(service: Json, children: Mapping[str, tuple[Json, ...]]) -> tuple[str, ...]:
+    """`band_policies` of the spec as it stands and of every admitted revision."""
+    trees = [service.get("spec"), *(one.get("data") for one in children["ControllerRevision"])]
+    found = {name for tree in trees for name in band_policies(json_object(tree))}
+    return tuple(sorted(found - {policy_name(service)}))
 
 
 def policy_file(name: str) -> str:

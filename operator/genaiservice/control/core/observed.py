@@ -46,7 +46,9 @@ class Observed:
     pods: of the namespace, with the label `names.LABEL_SERVICE` = name of the service; deleted
         ones that still terminate too.
     policy: the ModerationPolicy that `spec.guard.moderationPolicy` names, None when missing.
-    config_maps: for each ConfigMap that the policy names: the object, None when missing.
+    band_policies: for each further ModerationPolicy that bands of users name, in the spec or in
+        an admitted revision: the object, None when missing.
+    config_maps: for each ConfigMap that one of these policies names: the object, None when missing.
     rivals: other GenAIServices of the namespace whose `claims()` meet those of this one.
     services: core/v1 Services of the namespace whose selector matches a pod in `pods`.
     routes: Ingresses and HTTPRoutes that lead to one of `services` or to a Service of this name.
@@ -60,6 +62,7 @@ class Observed:
     children: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
     pods: tuple[Json, ...] = ()
     policy: Json | None = None
+    band_policies: Mapping[str, Json | None] = field(default_factory=dict)
     config_maps: Mapping[str, Json | None] = field(default_factory=dict)
     rivals: tuple[Json, ...] = ()
     services: tuple[Json, ...] = ()

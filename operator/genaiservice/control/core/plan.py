@@ -48,7 +48,7 @@ def plan(observed: Observed, verdict: Verdict, now: datetime, settings: PlanSett
         close=tuple(pod_steps.close(situation)),
         profile=_profile(situation),
         status=news,
-        policy_status=_policy_status(situation),
+        policy_status=dict(_policy_status(situation)),
         apply=tuple(one for one in wanted if _missing(observed, one)),
         stamp=tuple(pod_steps.stamp(situation)),
         delete=tuple(_delete(situation, wanted)),
@@ -73,12 +73,15 @@ def _profile(situation: Situation) -> MutableJson | None:
     return wanted if differs(observed.profile, wanted) else None
 
 
-def _policy_status(situation: Situation) -> Json | None:
-    policy = situation.observed.policy
-    if policy is None:
-        return None
-    written = status.policy_status(policy, situation.policy, situation.now)
-    return written if policy.get("status") != written else None
+def _policy_status(situation: Situation) -> Iterator[tuple[str, Json]]:
+    observed = situation.observed
+    named = [(observed.policy, situation.policy)]
+    named += [(observed.band_policies.get(name), one) for name, one in situation.bands.items()]
+    for policy, resolved in named:
+        if policy is not None:
+            written = status.policy_status(policy, resolved, situation.now)
+            if policy.get("status") != written:
+                yield policy["metadata"]["name"], written
 
 
 def _children(situation: Situation) -> tuple[MutableJson, ...]:
@@ -87,8 +90,9 @@ def _children(situation: Situation) -> tuple[MutableJson, ...]:
         return ()
     observed = situation.observed
     children: list[MutableJson] = []
-    if situation.policy.ready and situation.config:
-        data = guard_spec.config_map_data(situation.config, situation.policy.encoded)
+    if situation.serves_policy:
+        further = {name: one.encoded for name, one in situation.bands.items()}
+        data = guard_spec.config_map_data(situation.config, situation.policy.encoded, further)
         children.append(desired.config_map(observed, data))
     if situation.effect.admits:
         content = admitted.excerpt(observed.service["spec"])

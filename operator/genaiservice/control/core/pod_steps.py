@@ -46,14 +46,10 @@ def stamp(situation: Situation) -> Iterator[PodPatch]:
     for pod in situation.pods:
         policy = pod.annotation(names.ANNOTATION_POLICY) or ""
         reached = pod.guarding is not Guarding.UNGUARDED and not pod.gated
-        stamped = situation.policy.hash if reached and _serves_policy(situation) else policy
+        stamped = situation.policy_stamp if reached and situation.serves_policy else policy
         reopened = not wanted and pod.annotation(names.ANNOTATION_DIRECTIVE)
         if stamped != policy or reopened:
             yield _annotate(pod, wanted, stamped)
-
-
-def _serves_policy(situation: Situation) -> bool:
-    return situation.policy.ready and bool(situation.config) and not situation.unrecorded
 
 
 def _annotate(pod: Pod, directive: str, policy: str) -> PodPatch:

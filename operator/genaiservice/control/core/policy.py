@@ -23,7 +23,8 @@ from genaiservice.api.policy_file import NORMALISATIONS, RISK_CLASSES, Action
 from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.api.terms import LIST_BYTES, TermList, decode, parse_terms
 from genaiservice.control.core import policy_problems
-from genaiservice.control.core.observed import Observed, policy_name
+from genaiservice.control.core.guard_users import band_policies
+from genaiservice.control.core.observed import Observed, policy_config_maps, policy_name
 
 TOTAL_BYTES = LIST_BYTES
 MASK = "＊"
@@ -56,14 +57,30 @@ class Resolved:
 
 def resolve(observed: Observed) -> Resolved:
     """The policy that the service names, ready to use or with every problem."""
-    if observed.policy is None:
-        missing = policy_problems.missing_policy(policy_name(observed.service), observed.namespace)
+    name = policy_name(observed.service)
+    missing = policy_problems.missing_policy(name, observed.namespace)
+    return _resolved(observed.policy, observed.config_maps, missing)
+
+
+def resolve_bands(observed: Observed, spec: Json) -> dict[str, Resolved]:
+    """The further policies that the bands of `spec` name, each by its name."""
+    return {
+        name: _resolved(
+            observed.band_policies.get(name),
+            observed.config_maps,
+            policy_problems.missing_policy(name, observed.namespace, policy_problems.BAND),
+        )
+        for name in band_policies(spec)
+    }
+
+
+def _resolved(
+    policy: Json | None, config_maps: Mapping[str, Json | None], missing: Problem
+) -> Resolved:
+    if policy is None:
         return Resolved(reason=Reason.POLICY_NOT_FOUND, problems=(missing,))
-    inputs = _Inputs(
-        key=_versions(observed.policy, observed.config_maps),
-        policy=observed.policy,
-        config_maps=observed.config_maps,
-    )
+    named = {name: config_maps.get(name) for name in policy_config_maps(policy)}
+    inputs = _Inputs(key=_versions(policy, named), policy=policy, config_maps=named)
     return _resolve_cached(inputs) if inputs.key else _resolve(inputs)
 
 

@@ -5,15 +5,19 @@ Texts only: which of them applies is decided in `policy`. None quotes a term.
 """
 
 from collections.abc import Collection
+from typing import Final
 
 from genaiservice.api.names import KIND_POLICY
 from genaiservice.api.policy_file import RISK_CLASSES
 from genaiservice.api.problem import Problem, Text
 from genaiservice.api.terms import LIST_BYTES
 
+OWN: Final = "spec.guard.moderationPolicy"
+BAND: Final = "spec.compliance.minors.bands[].contentPolicy"
 
-def missing_policy(name: str, namespace: str) -> Problem:
-    where = f"{KIND_POLICY}/{name}" if name else "spec.guard.moderationPolicy"
+
+def missing_policy(name: str, namespace: str, field: str = OWN) -> Problem:
+    where = f"{KIND_POLICY}/{name}" if name else field
     return Problem(
         where=where,
         what=Text(
@@ -25,8 +29,8 @@ def missing_policy(name: str, namespace: str) -> Problem:
             zh="护栏没有可用于审核的词库（第四条）",
         ),
         next=Text(
-            en="create it, or name an existing one in spec.guard.moderationPolicy",
-            zh="请创建该策略，或在 spec.guard.moderationPolicy 中填写已有的策略",
+            en=f"create it, or name an existing one in {field}",
+            zh=f"请创建该策略，或在 {field} 中填写已有的策略",
         ),
     )
 

@@ -5,6 +5,8 @@ Here the verdict meets what else closes the gate (no usable policy, a guard that
 configured, pods that another service claims), and the rollout table says which state follows.
 """
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +16,7 @@ from genaiservice.control.core import admitted, guard_spec, rollout
 from genaiservice.control.core.blockers import Blocker, guard_file, what_blocks
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.pods import Pod, classify
-from genaiservice.control.core.policy import Resolved, resolve
+from genaiservice.control.core.policy import Resolved, resolve, resolve_bands
 from genaiservice.control.core.rollout import Effect, Input, State
 from genaiservice.control.core.steps import PlanSettings
 from genaiservice.control.core.times import parse_time
@@ -24,6 +26,7 @@ from genaiservice.rules.verdict import Verdict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """spec: what runs, as a spec (the declared one only when nothing was admitted before).
+    bands: the further policies that bands of users are screened with, by name.
     config: guard.json, "" when it cannot be made. unrecorded: a revision was admitted, but its
     record is gone and the spec is refused; what runs is then left as it is.
     """
@@ -33,6 +36,7 @@ class Situation:
     now: datetime
     settings: PlanSettings
     policy: Resolved
+    bands: Mapping[str, Resolved]
     blockers: tuple[Blocker, ...]
     state: State
     spec: Json
@@ -48,10 +52,27 @@ class Situation:
         return rollout.EFFECTS[self.state]
 
     @property
+    def policies_ready(self) -> bool:
+        """As long as one of them cannot be used, the guards live on what they were given last."""
+        return self.policy.ready and all(one.ready for one in self.bands.values())
+
+    @property
+    def serves_policy(self) -> bool:
+        """Whether the guards are given these policies."""
+        return self.policies_ready and bool(self.config) and not self.unrecorded
+
+    @property
+    def policy_stamp(self) -> str:
+        """Another one whenever the files of the guard change (`names.ANNOTATION_POLICY`)."""
+        if not self.bands:
+            return self.policy.hash
+        hashes = (self.policy.hash, *(one.hash for _, one in sorted(self.bands.items())))
+        return f"sha256:{hashlib.sha256(' '.join(hashes).encode()).hexdigest()}"
+
+    @property
     def config_hash(self) -> str:
         """Of the guard.json that pods find when they start; "" when none is being written."""
-        written = self.policy.ready and self.config and not self.unrecorded
-        return guard_spec.config_hash(self.config) if written else ""
+        return guard_spec.config_hash(self.config) if self.serves_policy else ""
 
     @property
     def mode(self) -> Mode:
@@ -67,8 +88,10 @@ def assess(
 ) -> Situation:
     policy = resolve(observed)
     proposal = admitted.excerpt(json_object(observed.service.get("spec")))
-    proposed = guard_file(observed, admitted.effective(observed, proposal), policy)
-    blockers = what_blocks(observed, policy, proposed)
+    wanted = admitted.effective(observed, proposal)
+    bands = resolve_bands(observed, wanted)
+    proposed = guard_file(observed, wanted, policy, bands)
+    blockers = what_blocks(observed, policy, bands, proposed)
     record = admitted.record_of(observed)
     known = admitted.remembered(observed) or (
         admitted.revision_of(record["data"]) if record else ""
@@ -79,7 +102,8 @@ def assess(
     keeps = record is not None and runs_admitted and record["data"] != proposal
     content = record["data"] if record is not None and keeps else proposal
     spec = admitted.effective(observed, content)
-    config = guard_file(observed, spec, policy) if keeps else proposed
+    bands = resolve_bands(observed, spec) if keeps else bands
+    config = guard_file(observed, spec, policy, bands) if keeps else proposed
     container = guard_spec.container(spec, settings.guard_image, settings.guard_pull_policy)
     return Situation(
         observed=observed,
@@ -87,6 +111,7 @@ def assess(
         now=now,
         settings=settings,
         policy=policy,
+        bands=bands,
         blockers=blockers,
         state=state,
         spec=spec,

@@ -126,7 +126,7 @@ def _guard(situation: Situation) -> MutableJson:
         "image": situation.settings.guard_image,
         "policy": guard(situation.spec).policy,
     }
-    if situation.policy.ready:
+    if situation.policies_ready:
         return told | {"policyHash": situation.policy.hash, "terms": situation.policy.terms}
     # The guards keep what they have; so does the status.
     last = lookup(situation.observed.service, "status", "guard")

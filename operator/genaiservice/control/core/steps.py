@@ -7,7 +7,7 @@ tuple means that it is already right and nothing is written.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from genaiservice.api.jsontree import Json, MutableJson
@@ -66,7 +66,7 @@ class Plan:
     close: stop traffic (the directive).
     profile: the GuardProfile to apply (field manager `names.FIELD_MANAGER`).
     status: the whole status of the GenAIService (`names.FIELD_MANAGER_STATUS`).
-    policy_status: the whole status of the ModerationPolicy of `Observed.policy`.
+    policy_status: the whole status of each ModerationPolicy that was seen, by its name.
     apply: manifests for server-side apply with force.
     stamp: after the ConfigMap is written: new policy hash, end of a suspension.
     delete: with the uid as precondition.
@@ -79,7 +79,7 @@ class Plan:
     close: tuple[PodPatch, ...] = ()
     profile: MutableJson | None = None
     status: Json | None = None
-    policy_status: Json | None = None
+    policy_status: Mapping[str, Json] = field(default_factory=dict)
     apply: tuple[MutableJson, ...] = ()
     stamp: tuple[PodPatch, ...] = ()
     delete: tuple[Ref, ...] = ()

@@ -93,8 +93,10 @@ class Apply:
         writes = 0
         if plan.status is not None:
             writes += await self._status(observed.service, plan.status)
-        if plan.policy_status is not None and observed.policy is not None:
-            writes += await self._status(observed.policy, plan.policy_status)
+        for policy in (observed.policy, *observed.band_policies.values()):
+            name = policy["metadata"]["name"] if policy is not None else ""
+            if policy is not None and name in plan.policy_status:
+                writes += await self._status(policy, plan.policy_status[name])
         return writes
 
     def forget(self, namespace: str, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from genaiservice.api import names
 from genaiservice.api.jsontree import Json, MutableJson
+from genaiservice.control.core.guard_users import further_policies
 from genaiservice.control.core.observed import (
     CHILD_KINDS,
     ApplyFailure,
@@ -86,19 +87,22 @@ class Gather:
             if self._pages is not None:
                 self._pages.forget(key)
             return None
-        policy = cache.get(
-            ObjectKey(kind=names.KIND_POLICY, namespace=namespace, name=policy_name(service))
-        )
+        children = self._children(key, service["metadata"]["uid"])
+        policy = self._policy(namespace, policy_name(service))
+        further = {
+            name: self._policy(namespace, name) for name in further_policies(service, children)
+        }
         pods = cache.found("Pod", ("service", namespace, key.name))
-        wanted = policy_config_maps(policy)
+        wanted = {name for one in (policy, *further.values()) for name in policy_config_maps(one)}
         doors = self._reaching("Service", namespace, pods)
         return Observed(
             service=service,
             profile=cache.get(replace(key, kind=names.KIND_PROFILE)),
-            children=self._children(key, service["metadata"]["uid"]),
+            children=children,
             pods=cache.load(pods),
             policy=policy,
-            config_maps={name: await self._content(namespace, name) for name in wanted},
+            band_policies=further,
+            config_maps={name: await self._content(namespace, name) for name in sorted(wanted)},
             rivals=cache.load(self._rivals(key, service)),
             services=cache.load(doors),
             routes=cache.load(self._leading_to({*doors, replace(key, kind="Service")})),
@@ -106,6 +110,9 @@ class Gather:
             pages=None if self._pages is None else self._pages.known(key, service),
             failure=failure,
         )
+
+    def _policy(self, namespace: str, name: str) -> Json | None:
+        return self._cache.get(ObjectKey(kind=names.KIND_POLICY, namespace=namespace, name=name))
 
     async def foreign(self, observed: Observed, manifests: Iterable[Json]) -> Observed:
         """`observed` with the objects that already bear the name of one about to be made.

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from genaiservice.api import names
+from genaiservice.api.declared import json_object
 from genaiservice.api.jsontree import Json, lookup
+from genaiservice.control.core.guard_users import band_policies
 from genaiservice.control.core.observed import claims, policy_config_maps, policy_name
 from genaiservice.control.core.routes import backends
 from genaiservice.kube.cache import Cache, Entry, Indexer
@@ -51,7 +53,8 @@ def _service_entries(tree: Json) -> Iterator[Entry]:
     namespace = tree["metadata"]["namespace"]
     for claim in claims(tree):
         yield ("claim", namespace, claim)
-    yield ("policy", namespace, policy_name(tree))
+    for name in (policy_name(tree), *band_policies(tree.get("spec") or {})):
+        yield ("policy", namespace, name)
 
 
 def _policy_entries(tree: Json) -> Iterator[Entry]:
@@ -65,6 +68,13 @@ def _owner_entries(tree: Json) -> Iterator[Entry]:
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller") and owner.get("kind") == names.KIND_SERVICE:
             yield ("owner", metadata["namespace"], owner["name"], owner["uid"])
+
+
+def _revision_entries(tree: Json) -> Iterator[Entry]:
+    """What was admitted may be screened with policies that the spec no longer names."""
+    yield from _owner_entries(tree)
+    for name in band_policies(json_object(tree.get("data"))):
+        yield ("policy", tree["metadata"]["namespace"], name)
 
 
 def _pod_entries(tree: Json) -> Iterator[Entry]:
@@ -107,6 +117,7 @@ INDEXERS: Final[dict[str, Indexer]] = {
     "PodDisruptionBudget": _budget_entries,
     **dict.fromkeys(ROUTES, _route_entries),
     **dict.fromkeys(CHILDREN, _owner_entries),
+    "ControllerRevision": _revision_entries,
 }
 
 
@@ -120,14 +131,24 @@ def concerned(cache: Cache, key: ObjectKey, entries: frozenset[Entry]) -> Iterat
     if key.kind in (names.KIND_SERVICE, names.KIND_PROFILE):
         yield namesake
     elif key.kind == names.KIND_POLICY:
-        yield from cache.found(names.KIND_SERVICE, ("policy", key.namespace, key.name))
+        yield from _screened_with(cache, key)
     elif key.kind == "ConfigMap":
         for policy in cache.found(names.KIND_POLICY, ("terms", key.namespace, key.name)):
-            yield from cache.found(names.KIND_SERVICE, ("policy", policy.namespace, policy.name))
+            yield from _screened_with(cache, policy)
     elif key.kind != "Pod" and cache.version(namesake) is not None:
         yield namesake  # a foreign object that bears the name of a child
     for entry in entries:
         yield from _by_entry(cache, key, entry)
+
+
+def _screened_with(cache: Cache, policy: ObjectKey) -> Iterator[ObjectKey]:
+    """The services that use a ModerationPolicy, by their spec or by an admitted revision."""
+    entry = ("policy", policy.namespace, policy.name)
+    yield from cache.found(names.KIND_SERVICE, entry)
+    for record in cache.found("ControllerRevision", entry):
+        for one in cache.entries(record):
+            if one[0] == "owner":
+                yield from _by_entry(cache, record, one)
 
 
 def _by_entry(cache: Cache, key: ObjectKey, entry: Entry) -> Iterator[ObjectKey]:

@@ -6,6 +6,7 @@ empty values, writes quantities its own way. Controllers do not run in here.
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,17 +22,21 @@ def applied(observed: Observed, plan: Plan) -> Observed:
     service = dict(observed.service)
     if plan.status is not None:
         service["status"] = copy.deepcopy(plan.status)
-    policy = observed.policy
-    if plan.policy_status is not None and policy is not None:
-        policy = {**policy, "status": copy.deepcopy(plan.policy_status)}
+    told = plan.policy_status
     return replace(
         observed,
         service=service,
-        policy=policy,
+        policy=_told(observed.policy, told),
+        band_policies={name: _told(one, told) for name, one in observed.band_policies.items()},
         profile=observed.profile if plan.profile is None else stored(plan.profile),
         children=_children(observed, plan),
         pods=_pods(observed, plan),
     )
+
+
+def _told(policy: Any, statuses: Mapping[str, Any]) -> Any:
+    status = statuses.get(policy["metadata"]["name"]) if policy is not None else None
+    return policy if status is None else {**policy, "status": copy.deepcopy(status)}
 
 
 def _children(observed: Observed, plan: Plan) -> dict[str, tuple[MutableJson, ...]]:

@@ -22,6 +22,7 @@ from tests.build import (
     condition,
     message,
     observed,
+    policy,
     service,
     verdict,
 )
@@ -155,7 +156,8 @@ def test_an_adult_by_silence_keeps_the_gate_closed_and_names_the_field() -> None
     of = service(guard={"users": users}, compliance=DECLARED)
     with pytest.raises(ProblemError, match=r"users\.identity\.missing"):
         config(of)
-    made = plan(observed(of), verdict(), NOW, SETTINGS)
+    seen = observed(of, bands={"teens": policy("teens")})
+    made = plan(seen, verdict(), NOW, SETTINGS)
     assert made.status is not None
     assert condition(made.status, ConditionType.ROLLOUT) == ("False", Reason.POLICY_INVALID)
     assert "users.identity.missing" in message(made.status, ConditionType.ROLLOUT)
@@ -205,8 +207,8 @@ def test_what_is_declared_of_users_makes_no_new_revision_while_the_guard_knows_n
 
 
 def test_pods_roll_when_what_the_guard_reads_at_its_start_changes_and_only_then() -> None:
-    def hashed(of: MutableJson, **seen: Any) -> Any:
-        made = plan(observed(of, **seen), verdict(), NOW, SETTINGS)
+    def hashed(of: MutableJson) -> Any:
+        made = plan(observed(of, bands={"teens": policy("teens")}), verdict(), NOW, SETTINGS)
         (deployment,) = (one for one in made.apply if one["kind"] == "Deployment")
         template = lookup(deployment, "spec", "template", "metadata", "annotations")
         return template[names.ANNOTATION_CONFIG]

@@ -173,11 +173,11 @@ def test_terms_that_fit_no_config_map_are_refused_with_how_to_shrink() -> None:
 
 def test_the_status_of_a_policy_tells_what_its_terms_came_to() -> None:
     made = plan(observed(), verdict(), NOW, SETTINGS)
-    assert made.policy_status is not None
-    assert made.policy_status["byClass"] == {"A1a": 2}
-    assert made.policy_status["terms"] == 2
-    assert made.policy_status["hash"].startswith("sha256:")
-    assert [c["type"] for c in made.policy_status["conditions"]] == ["Ready"]
+    told = made.policy_status["default"]
+    assert told["byClass"] == {"A1a": 2}
+    assert told["terms"] == 2
+    assert told["hash"].startswith("sha256:")
+    assert [c["type"] for c in told["conditions"]] == ["Ready"]
 
 
 SHAPES: dict[str, Any] = {

@@ -17,7 +17,7 @@ WHOLE = Plan(
     close=(PodPatch(pod=POD, annotations={"a": "1"}),),
     profile=tree("GuardProfile", "chat"),
     status={"conditions": []},
-    policy_status={"hash": "x"},
+    policy_status={"default": {"hash": "x"}},
     apply=(tree("Deployment", "d"),),
     stamp=(PodPatch(pod=POD, annotations={"a": ""}),),
     delete=(Ref(api_version="v1", kind="Service", namespace="shop", name="old", uid="u"),),

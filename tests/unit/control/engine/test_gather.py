@@ -138,3 +138,16 @@ async def test_an_event_about_a_route_or_a_budget_leads_to_the_service_behind_it
         assert room.waiting() == {"chat"}, each["kind"]
     room.intake.changed("Ingress", lead("Ingress", "stranger", "nowhere"))
     assert room.waiting() == set()
+
+
+async def test_policies_of_bands_are_seen_with_their_terms() -> None:
+    bands = {"minors": {"bands": [{"contentPolicy": "teens"}, {"contentPolicy": "gone"}]}}
+    guard = {"moderationPolicy": "default", "users": {"identity": {"source": "Token"}}}
+    words = tree("ConfigMap", "words", data={"t": "一"})
+    mine = service("chat", guard=guard, compliance=bands)
+    room = Room(mine, policy("default"), policy("teens", "words"), words)
+    observed = await gather(room, Peer(words)).look(chat(), None)
+    assert observed is not None
+    assert observed.band_policies.keys() == {"gone", "teens"}
+    assert observed.band_policies["gone"] is None
+    assert observed.config_maps == {"words": words}

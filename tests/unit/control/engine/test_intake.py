@@ -92,3 +92,22 @@ def test_a_ghost_is_dropped_counted_and_its_service_looked_at(room: Room) -> Non
 def test_all_services_means_all(room: Room) -> None:
     room.intake.all_services()
     assert room.waiting() == {"chat", "other"}
+
+
+def test_a_policy_of_a_band_concerns_who_is_screened_with_it(room: Room) -> None:
+    bands = {"minors": {"bands": [{"band": "12to16", "contentPolicy": "teens"}]}}
+    knowing = {"moderationPolicy": "default", "users": {"identity": {"source": "Token"}}}
+    mine = service("school", guard=knowing, compliance=bands)
+    room.intake.changed(mine["kind"], mine)
+    room.waiting()
+    room.intake.changed("ModerationPolicy", policy("teens", "strict-words"))
+    assert room.waiting() == {"school"}
+    room.intake.changed("ConfigMap", tree("ConfigMap", "strict-words"))
+    assert room.waiting() == {"school"}
+    # The spec moves on; what was admitted is still screened with it.
+    record = owned("ControllerRevision", "school-1", mine)
+    room.intake.changed("ControllerRevision", {**record, "data": mine["spec"]})
+    room.intake.changed(mine["kind"], renewed(mine, spec={"guard": knowing}))
+    room.waiting()
+    room.intake.changed("ModerationPolicy", policy("teens", "strict-words"))
+    assert room.waiting() == {"school"}
