@@ -23,6 +23,8 @@ class Moment:
 
     out: str
     blocked: bool
+    counted: tuple[Cut, ...] = ()
+    """The hits of blocked terms so far, in the order in which they were decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Oracle:
     spoken: frozenset[str] = frozenset()
     """What patterns match, to be blocked: gaps inside are free, and repeats count."""
     repeats: bool = False
+    threshold: int = 1
+    """From which hit on a blocked term blocks; before it, what is also masked is masked."""
 
     @property
     def words(self) -> frozenset[str]:
@@ -66,8 +70,11 @@ class Oracle:
         reach = size if final else _live(normal, self.allowed)
         decided = [hit for hit in hits if hit[0] < reach and hit not in unsure]
         waiting = [hit for hit in hits if hit not in decided]
-        blocking = [hit for hit in decided if hits[hit]]
-        masking = [hit for hit in decided if hit not in blocking]
+        before = last.counted if last else ()
+        counted = [hit for hit in decided if hits[hit] and hit not in before]
+        order = (*before, *sorted(counted, key=lambda hit: (hit[1], hit[0])))
+        blocking = list(order[self.threshold - 1 :])
+        masking = [hit for hit in decided if not hits[hit]]
         live = size if final else self._open(normal, gaps)
         covered = _spread(masking, owner)
         undecided = _spread(waiting + blocking, owner)
@@ -78,7 +85,7 @@ class Oracle:
         out = "".join(chars)
         if last is not None and len(out) < len(last.out):
             out = last.out
-        return Moment(out=out, blocked=bool(blocking))
+        return Moment(out=out, blocked=bool(blocking), counted=order)
 
     def _hits(
         self, normal: str, gaps: list[str], *, final: bool
@@ -98,7 +105,10 @@ class Oracle:
                 open_end = self.breaks is not None and not gaps[last]
                 if open_end and last < len(normal) and sort(normal[last]) == sort(term[-1]) != "":
                     continue
-                hits[start, end] = hits.get((start, end), False) or exact or term in self.blocks
+                blocks = exact or term in self.blocks
+                known = hits.setdefault((start, end), blocks)
+                if known is not blocks:
+                    hits[start, end] = self.threshold == 1
                 if final or not open_end or last < len(normal) or not sort(term[-1]):
                     sure.add((start, end))
         return hits, set(hits) - sure

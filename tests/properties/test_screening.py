@@ -49,9 +49,12 @@ def drawn(seed: int, case: int) -> Draw:
     return Draw(f"{seed}.{case}")  # noqa: S311 - makes cases, no secrets
 
 
-def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, Oracle]:
+def a_policy(
+    draw: Draw, alphabet: str, *, allow: bool = True, counted: bool = False
+) -> tuple[Policy, Oracle]:
     words = draw.random() < 0.6
     repeats = draw.random() < 0.4
+    threshold = draw.choice((1, 1, 2, 3)) if counted else 1
 
     def word(least: int = 2, most: int = 4) -> str:
         chars = [draw.choice(alphabet) for _ in range(draw.randint(least, most))]
@@ -73,6 +76,7 @@ def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, 
         "classes": {
             "A1a": {
                 "action": "Block",
+                "threshold": threshold,
                 "terms": blocks + others,
                 "patterns": shapes,
                 "contexts": contexts,
@@ -88,16 +92,17 @@ def a_policy(draw: Draw, alphabet: str, *, allow: bool = True) -> tuple[Policy, 
     trees += [pattern.near(("a", "违"), ("b",), 1) for _ in contexts]
     signs = sorted({*normal(alphabet + FILLER), *"ab12违禁样z"})
     spoken = frozenset(word for tree in trees for word in language(tree, signs))
-    blocked = frozenset(map(normal, blocks))
+    blocked, masked = (frozenset(map(normal, some)) for some in (blocks, masks))
     oracle = Oracle(
         normaliser=rules.normaliser,
-        blocks=blocked,
-        masks=frozenset(map(normal, masks)) - blocked,
+        blocks=blocked if threshold == 1 else blocked - masked,
+        masks=masked - blocked if threshold == 1 else masked,
         allowed=frozenset(),
         mask=MASK,
         breaks=own_gaps(terms, normal) if words else None,
         spoken=spoken,
         repeats=repeats,
+        threshold=threshold,
     )
     kept = frozenset(word for word in map(normal, allowed) if word and oracle.finds(word))
     return rules, replace(oracle, allowed=kept)
@@ -184,7 +189,7 @@ def test_what_leaves_at_every_moment_is_exactly_what_the_oracle_lets_leave(seed:
     for case in range(CASES * 2):
         draw = drawn(seed, case)
         alphabet = draw.choice(ALPHABETS)
-        rules, oracle = a_policy(draw, alphabet)
+        rules, oracle = a_policy(draw, alphabet, counted=True)
         text = a_text(draw, oracle, alphabet, draw.randint(0, 14))
         moments = oracle.moments(text)
         for plain_size in (64, 2):

@@ -28,6 +28,8 @@ ANSWERS: Final = 50
 WITHIN: Final = 100
 USUAL_WITHIN: Final = 20
 """Most characters between the two expressions of a context rule; so many when none are given."""
+THRESHOLD: Final = 20
+"""Highest threshold of a class."""
 MASK: Final = "＊"
 REFUSAL: Final = Text(en="This cannot be answered.", zh="该内容无法回答。")
 NORMALISATIONS: Final[Mapping[str, bool]] = {
@@ -163,7 +165,9 @@ def _check_classes(root: Fields) -> None:
         if name not in RISK_CLASSES:
             continue  # `end` reports it, with the likely name
         entry = read.child(name)
-        _check_answers(entry, entry.choice("action", Action.BLOCK))
+        action = entry.choice("action", Action.BLOCK)
+        _check_answers(entry, action)
+        _check_threshold(entry, action)
         terms = entry.texts("terms", most=10_000_000)
         long = [index for index, term in enumerate(terms) if not 0 < len(term) <= TERM_CHARACTERS]
         for index in long[:20]:
@@ -204,6 +208,24 @@ def _check_answers(entry: Fields, action: Action) -> None:
                 zh="请为该类别补充代答内容，或改用 Block",
             ),
             Text(en="the action Replace says one of them", zh="Replace（代答）须有可用的答复"),
+        )
+
+
+def _check_threshold(entry: Fields, action: Action) -> None:
+    """From which hit of one text on the class blocks; earlier ones are recorded only."""
+    threshold = entry.integer("threshold", 1, least=1, most=THRESHOLD)
+    if threshold > 1 and action not in (Action.BLOCK, Action.REPLACE):
+        entry.report(
+            "threshold",
+            Text(en=f"is set, but the action is {action}", zh=f"已设置，但处置方式为 {action}"),
+            Text(
+                en="leave the threshold out, or choose Block or Replace",
+                zh="请删去阈值，或改用 Block、Replace",
+            ),
+            Text(
+                en="only a class that ends the answer can wait for a second hit",
+                zh="只有会终止回答的类别才能累计命中次数",
+            ),
         )
 
 

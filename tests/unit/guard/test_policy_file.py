@@ -75,6 +75,7 @@ def test_broken_data_is_told_apart(data: bytes, packed: bool, says: str) -> None
         ({"version": 2}, "version", "update the guard"),
         ({"classes": {"A9z": {}}}, "classes.A9z", "not known"),
         ({"classes": {"A1a": {"action": "block"}}}, "classes.A1a.action", "Block, Replace, Mask"),
+        ({"classes": {"A1a": {"threshold": 21}}}, "classes.A1a.threshold", "20"),
         ({"classes": {"A1a": {"terms": "x"}}}, "classes.A1a.terms", "list of texts"),
         ({"classes": {"A1a": {"terms": ["a", 1]}}}, "classes.A1a.terms[1]", "is a number"),
         ({"classes": {"A1a": {"terms": [""]}}}, "classes.A1a.terms[0]", "1 to 256"),

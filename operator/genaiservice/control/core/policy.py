@@ -118,6 +118,7 @@ def _resolve(inputs: _Inputs) -> Resolved:
         tree = _tree(spec, text(lookup(inputs.policy, "metadata", "name")), gathered.by_class)
         _add_shapes(tree, spec)
         _add_answers(tree, spec)
+        gathered.problems.extend(_add_thresholds(tree, spec, where))
         gathered.problems.extend(policy_file.check(tree, where))
     if gathered.problems:
         missing = gathered.missing and len(gathered.problems) == gathered.missing
@@ -267,6 +268,15 @@ def _add_answers(tree: dict[str, Any], spec: Json) -> None:
                 for answer in map(json_object, answers if isinstance(answers, list) else ())
                 if risk in (answer.get("riskClasses") or (risk,))
             ]
+
+
+def _add_thresholds(tree: dict[str, Any], spec: Json, where: str) -> Iterator[Problem]:
+    """Only those above 1, so that a policy without them is the same as ever to older guards."""
+    for risk, threshold in json_object(lookup(spec, "actions", "thresholds")).items():
+        if risk not in tree["classes"]:
+            yield policy_problems.no_such_class(risk, f"{where} spec.actions.thresholds")
+        elif threshold != 1:
+            tree["classes"][risk]["threshold"] = threshold
 
 
 def _unique(values: Any) -> Iterator[Any]:

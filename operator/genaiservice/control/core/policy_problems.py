@@ -35,6 +35,21 @@ def missing_policy(name: str, namespace: str, field: str = OWN) -> Problem:
     )
 
 
+def no_such_class(risk: str, where: str) -> Problem:
+    return Problem(
+        where=f"{where}.{risk}",
+        what=Text(en="is a class without terms", zh="该类别没有词条"),
+        why=Text(
+            en="its threshold would never count anything",
+            zh="其阈值不会对任何内容计数",
+        ),
+        next=Text(
+            en="add a source, pattern or context rule of the class, or remove the threshold",
+            zh="请为该类别补充词条来源、正则或上下文规则，或删除该阈值",
+        ),
+    )
+
+
 def missing_config_map(name: str, where: str) -> Problem:
     return Problem(
         where=where,

@@ -11,12 +11,27 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import ahocorasick
 
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.words import WORDY, Gaps, Words
+
+
+class Risk(NamedTuple):
+    """A class of the policy: what to do from the hit `threshold` of a text on (Block only)."""
+
+    name: str
+    action: Action
+    threshold: int = 1
+
+    @property
+    def strength(self) -> int:
+        """Which of two classes counts that have the same term: what surely alters comes first."""
+        if self.action is Action.FLAG:
+            return 0
+        return 1 if self.threshold > 1 else 2 if self.action is Action.MASK else 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +43,11 @@ class Rule:
     action: Action
     sort: str = "term"
     """Or pattern, context: each has its own numbers."""
+    threshold: int = 1
+
+    @property
+    def strength(self) -> int:
+        return Risk(self.risk, self.action, self.threshold).strength
 
     @property
     def id(self) -> str:
@@ -38,7 +58,6 @@ class Rule:
         return f"{self.risk}:{self.sort}:{self.index}"
 
 
-STRENGTH: Final = {Action.FLAG: 0, Action.MASK: 1, Action.BLOCK: 2}
 WIDE: Final = 256
 """More first characters than this and the root of the automaton is slow to leave."""
 
@@ -67,7 +86,7 @@ class TermSet:
     def __init__(
         self,
         entries: Mapping[str, tuple[int, int]],
-        classes: tuple[tuple[str, Action], ...],
+        classes: tuple[Risk, ...],
         breaks: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
         """`breaks`, when word boundaries count: of terms with gaps of their own, the places."""
@@ -177,5 +196,10 @@ class TermSet:
 
     def rule(self, value: int) -> Rule:
         place = value >> 1
-        risk, action = self._classes[self._class_of[place]]
-        return Rule(risk=risk, index=self._index_of[place], action=action)
+        risk = self._classes[self._class_of[place]]
+        return Rule(
+            risk=risk.name,
+            index=self._index_of[place],
+            action=risk.action,
+            threshold=risk.threshold,
+        )

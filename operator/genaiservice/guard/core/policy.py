@@ -16,7 +16,7 @@ from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.policy_file import USUAL_WITHIN
 from genaiservice.api.problem import Lang, Problem, ProblemError, Text
 from genaiservice.guard.core.effects import Action, Decision
-from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
+from genaiservice.guard.core.matcher import Risk, Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, Switches
 from genaiservice.guard.core.patterns import Mixed, Patterns
 from genaiservice.guard.core.repeats import Stretched
@@ -78,11 +78,14 @@ def compile_policy(tree: Json, digest: str) -> Policy:
     if problems:
         raise ProblemError(*problems)
     normaliser = Normaliser(_switches(tree.get("normalisation", {})))
-    classes = tuple((risk, _action(part)) for risk, part in tree["classes"].items())
+    classes = tuple(
+        Risk(risk, _action(part), part.get("threshold", 1))
+        for risk, part in tree["classes"].items()
+    )
     strongest, breaks, problems = _strongest(tree["classes"], classes, normaliser)
     if problems:
         raise ProblemError(*problems[:PROBLEMS_SHOWN])
-    flags = {place for place, (_, action) in enumerate(classes) if action is Action.FLAG}
+    flags = {place for place, risk in enumerate(classes) if risk.action is Action.FLAG}
     enforced = {term: at for term, at in strongest.items() if at[0] not in flags}
     flagged = {term: at for term, at in strongest.items() if at[0] in flags}
     kind = _kind(normaliser)
@@ -113,20 +116,18 @@ def compile_policy(tree: Json, digest: str) -> Policy:
     )
 
 
-def _shapes(
-    tree: Json, classes: tuple[tuple[str, Action], ...], normaliser: Normaliser
-) -> Iterator[Shape]:
+def _shapes(tree: Json, classes: tuple[Risk, ...], normaliser: Normaliser) -> Iterator[Shape]:
     """Patterns and context rules, each with its place in the policy."""
-    for risk, action in classes:
+    for risk, action, threshold in classes:
         for index, written in enumerate(tree[risk].get("patterns", ())):
-            rule = Rule(risk=risk, index=index, action=action, sort="pattern")
+            rule = Rule(risk=risk, index=index, action=action, sort="pattern", threshold=threshold)
             yield pattern.parse(written), rule
         for index, context in enumerate(tree[risk].get("contexts", ())):
             first, second = (
                 tuple(filter(None, map(normaliser.normalise, context[key])))
                 for key in ("first", "second")
             )
-            rule = Rule(risk=risk, index=index, action=action, sort="context")
+            rule = Rule(risk=risk, index=index, action=action, sort="context", threshold=threshold)
             yield pattern.near(first, second, context.get("within", USUAL_WITHIN)), rule
 
 
@@ -164,7 +165,7 @@ def _switches(tree: Json) -> Switches:
 
 
 def _strongest(
-    tree: Json, classes: tuple[tuple[str, Action], ...], normaliser: Normaliser
+    tree: Json, classes: tuple[Risk, ...], normaliser: Normaliser
 ) -> tuple[Entries, Breaks | None, list[Problem]]:
     """Normalised term -> its place; of equal terms the one with the strongest action counts.
 
@@ -173,14 +174,14 @@ def _strongest(
     entries: Entries = {}
     breaks: Breaks = {}
     problems: list[Problem] = []
-    for place, (risk, action) in enumerate(classes):
-        terms = tree[risk]["terms"]
+    for place, risk in enumerate(classes):
+        terms = tree[risk.name]["terms"]
         for index, normal in enumerate(normaliser.normalise_all(terms)):
             if not 2 <= len(normal) <= TERM_LIMIT:
-                problems.append(_unusable_term(f"classes.{risk}.terms[{index}]", len(normal)))
+                problems.append(_unusable_term(f"classes.{risk.name}.terms[{index}]", len(normal)))
                 continue
             other = entries.get(normal)
-            if other is None or STRENGTH[classes[other[0]][1]] < STRENGTH[action]:
+            if other is None or classes[other[0]].strength < risk.strength:
                 entries[normal] = (place, index)
             written = terms[index]
             if normaliser.words and written != normal:
@@ -195,7 +196,7 @@ def _allowed(
 ) -> TermSet | None:
     """Only words that contain a term matter; the others would keep text open without cause."""
     lookout = _matcher(
-        _kind(normaliser)(terms, (("", Action.FLAG),)) if terms and words else None,
+        _kind(normaliser)(terms, (Risk("", Action.FLAG),)) if terms and words else None,
         shapes,
         normaliser,
     )
@@ -203,7 +204,7 @@ def _allowed(
         return None
     normals = (normaliser.normalise(word) for word in words)
     useful = {word: (0, 0) for word in normals if word and lookout.hits(word)}
-    return TermSet(useful, (("", Action.FLAG),)) if useful else None
+    return TermSet(useful, (Risk("", Action.FLAG),)) if useful else None
 
 
 def _unusable_term(where: str, size: int) -> Problem:

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from genaiservice.api.pattern import LAST
-from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import Found
-from genaiservice.guard.core.matcher import TermSet
+from genaiservice.guard.core.matcher import Risk, TermSet
 from genaiservice.guard.core.words import Gaps
 
 _RUN: Final = re.compile(r"(.)\1*", re.DOTALL)
@@ -40,7 +39,7 @@ class Stretched(TermSet):
     def __init__(
         self,
         entries: Mapping[str, tuple[int, int]],
-        classes: tuple[tuple[str, Action], ...],
+        classes: tuple[Risk, ...],
         breaks: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
         super().__init__(entries, classes, breaks)

@@ -14,12 +14,12 @@ may begin before the first held character, since an allowed word may begin befor
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncovered
-from genaiservice.guard.core.matcher import STRENGTH, Rule, TermSet
+from genaiservice.guard.core.matcher import Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, gap_of
 from genaiservice.guard.core.patterns import Mixed
 from genaiservice.guard.core.words import WORDY, Behind, BehindRuns, Gaps
@@ -61,6 +61,7 @@ class Screener:
         "_base",
         "_behind",
         "_context",
+        "_counts",
         "_decided",
         "_gap",
         "_mask",
@@ -105,6 +106,7 @@ class Screener:
         self._sent = 0  # characters of the context that have left already
         self._base = 0  # offset of the context in the whole text
         self._normal_base = 0  # the same in the normalised text
+        self._counts: dict[str, int] = {}  # hits of classes that have a threshold
         self._decided: set[Span] = set()
         self._pending: set[Span] = set()
 
@@ -186,7 +188,7 @@ class Screener:
             found = uncovered(found, self._allowed.hits(normal)) if found else found
         waiting = [hit for hit in found if hit[0] >= reach or hit in unsure]
         found = [hit for hit in found if hit[0] < reach and hit not in unsure]
-        blocks = [hit for hit in found if self._action(hit) is Action.BLOCK]
+        blocks = self._blocks(found)
         if blocks and len(text) > 1:
             return self._replay(text, _origin(starts, min(blocks)[0]) - len(self._context))
         self._decide(found, starts)
@@ -254,6 +256,24 @@ class Screener:
             or span in self._pending
         ]
 
+    def _blocks(self, found: list[Found]) -> list[Found]:
+        """The hits that block; of a class with a threshold those that reach it."""
+        blocks: list[Found] = []
+        counts: dict[str, int] | None = None
+        for hit in sorted(found, key=_by_end) if len(found) > 1 else found:
+            if self._action(hit) is not Action.BLOCK:
+                continue
+            rule = self._terms.rule(hit[2])
+            if rule.threshold > 1:
+                if self._absolute(hit) in self._decided:
+                    continue  # it was met before and only counted
+                counts = counts or dict(self._counts)
+                counts[rule.risk] = counts.get(rule.risk, 0) + 1
+                if counts[rule.risk] < rule.threshold:
+                    continue
+            blocks.append(hit)
+        return blocks
+
     def _replay(self, text: str, cut: int) -> str:
         """A Block hit lies in `text`: step to it by single characters.
 
@@ -270,7 +290,7 @@ class Screener:
         return "".join(released)
 
     def _decide(self, found: list[Found], starts: Offsets) -> None:
-        for hit in sorted(found, key=lambda hit: (hit[1], hit[0])):
+        for hit in sorted(found, key=_by_end):
             span = self._absolute(hit)
             if span in self._decided:
                 continue
@@ -278,11 +298,18 @@ class Screener:
                 raise ScreeningLimitError
             self._decided.add(span)
             start, end = _spread(hit, starts)
-            rule = self._terms.rule(hit[2])
+            rule = self._counted(self._terms.rule(hit[2]))
             met = Hit(rule=rule, start=self._base + start, end=self._base + end)
             self.hits.append(met)
-            if self.blocked is None and self._action(hit) is Action.BLOCK:
+            if self.blocked is None and not self._observe and rule.action is Action.BLOCK:
                 self.blocked = met
+
+    def _counted(self, rule: Rule) -> Rule:
+        """The rule as it counts now: a Flag as long as its class has not been met often enough."""
+        if rule.threshold == 1:
+            return rule
+        met = self._counts[rule.risk] = self._counts.get(rule.risk, 0) + 1
+        return rule if met >= rule.threshold else replace(rule, action=Action.FLAG)
 
     def _release(
         self, whole: str, normal: str, starts: Offsets, cuts: tuple[int, int], masked: list[Span]
@@ -311,7 +338,7 @@ class Screener:
         return Action.FLAG if self._observe else self._terms.rule(hit[2]).action
 
     def _strength(self, hit: Found) -> int:
-        return STRENGTH[self._terms.rule(hit[2]).action]
+        return self._terms.rule(hit[2]).strength
 
     def _absolute(self, hit: Found) -> Span:
         return hit[0] + self._normal_base, hit[1] + self._normal_base
@@ -326,6 +353,10 @@ def mask_over(whole: str, mask: str, masked: list[Span], sent: int, until: int) 
             at = stop
     parts.append(whole[at:until])
     return "".join(parts)
+
+
+def _by_end(hit: Found) -> Span:
+    return hit[1], hit[0]
 
 
 def _spread(hit: Found, starts: Offsets) -> Span:

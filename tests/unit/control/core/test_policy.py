@@ -243,3 +243,24 @@ def test_replace_without_a_prepared_answer_is_refused() -> None:
         "classes.A1a.answers",
         "classes.A4e.answers",
     }
+
+
+def test_a_threshold_goes_to_its_class_and_one_means_none() -> None:
+    actions = {"default": "Block", "thresholds": {"A1a": 3, "A4e": 1}}
+    found = resolve(observed(policy_=policy(spec=SHAPES | {"actions": actions})))
+    classes = policy_file.unpack(found.packed, "policy", packed=True)["classes"]
+    assert classes["A1a"]["threshold"] == 3
+    assert "threshold" not in classes["A4e"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "where"),
+    [
+        ({"default": "Mask", "thresholds": {"A1a": 3}}, "classes.A1a.threshold"),
+        ({"thresholds": {"A5b": 3}}, "spec.actions.thresholds.A5b"),
+    ],
+)
+def test_a_threshold_that_could_never_act_is_refused(actions: MutableJson, where: str) -> None:
+    found = resolve(observed(policy_=policy(spec=SHAPES | {"actions": actions})))
+    assert found.reason is Reason.POLICY_INVALID
+    assert [one.where.endswith(where) for one in found.problems] == [True]

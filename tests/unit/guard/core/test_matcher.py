@@ -6,11 +6,11 @@ from random import Random
 import pytest
 
 from genaiservice.guard.core.effects import Action
-from genaiservice.guard.core.matcher import WIDE, TermSet
+from genaiservice.guard.core.matcher import WIDE, Risk, TermSet
 
 FEW = {"ab": (0, 0), "abc": (0, 1), "bcd": (1, 0), "ca": (1, 1), "aabb": (0, 2)}
 MANY = {**FEW, **{chr(code) * 2: (0, 9) for code in range(0x4E00, 0x4E00 + WIDE)}}
-CLASSES = (("A1a", Action.BLOCK), ("A2a", Action.MASK))
+CLASSES = (Risk("A1a", Action.BLOCK), Risk("A2a", Action.MASK))
 SETS = {"few": TermSet(FEW, CLASSES), "many": TermSet(MANY, CLASSES)}
 
 

@@ -164,3 +164,42 @@ def test_a_whole_text_may_hold_as_many_blanks_as_it_likes() -> None:
     machine = screener(["违禁"])
     text = "违" + " " * (CONTEXT_LIMIT * 2)
     assert machine.feed(text) + machine.flush() == text
+
+
+def counting(threshold: int, block: list[str], mask: list[str]) -> Screener:
+    classes: dict[str, Any] = {
+        "A1a": {"action": "Block", "threshold": threshold, "terms": block},
+        "A2a": {"action": "Mask", "terms": mask},
+    }
+    rules = compile_policy({"version": 1, "refusal": REFUSAL, "classes": classes}, "h")
+    assert rules.enforced is not None
+    return Screener(rules.enforced, rules.allowed, rules.normaliser)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 100])
+def test_a_class_with_a_threshold_blocks_from_that_hit_on_and_records_the_earlier_ones(
+    cut: int,
+) -> None:
+    machine = counting(3, ["违禁", "样本"], ["粗话"])
+    text = "好违禁，粗话，样本。违 禁好"
+    out = "".join(machine.feed(text[at : at + cut]) for at in range(0, len(text), cut))
+    assert out + machine.flush() == "好违禁，＊＊，样本。"
+    assert [hit.rule.action for hit in machine.hits] == [
+        Action.FLAG,
+        Action.MASK,
+        Action.FLAG,
+        Action.BLOCK,
+    ]
+
+
+def test_a_term_that_is_also_masked_is_masked_and_does_not_count() -> None:
+    machine = counting(2, ["违禁"], ["违禁"])
+    assert machine.feed("违禁违禁违禁好") == "＊＊＊＊＊＊好"
+    assert machine.blocked is None
+
+
+def test_a_text_below_the_threshold_leaves_whole_and_each_text_counts_for_itself() -> None:
+    for _ in range(3):
+        machine = counting(3, ["违禁"], [])
+        assert machine.feed("违禁违禁") + machine.flush() == "违禁违禁"
+        assert len(machine.hits) == 2
