@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup programs decoders test test-unit test-integration demo up down status verify pins generate chart bench clean
+.PHONY: help setup programs decoders test test-unit test-integration nightly demo up down status verify pins generate chart bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-unit: setup decoders ## The tests that need no cluster
 
 test-integration: programs decoders ## The tests on the real control plane
 	$(PY) -m pytest -m integration $(ARGS)
+
+nightly: setup ## A million random leak cases and 100,000 inputs to each law of check; an hour
+	GENAI_NIGHTLY=1 GENAI_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/properties -n auto --timeout 0 $(ARGS)
 
 demo: setup ## The main job, told step by step on a real API server
 	@$(PY) -m hack.demo $(ARGS)
