@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from genaiservice.api.jsontree import Json, MutableJson
-from genaiservice.guard.core.field import Field, Path, clean
+from genaiservice.guard.core.field import Field, Path, clean, field_of
 from genaiservice.guard.core.label import Labeller, LabelMode
 from genaiservice.guard.core.logprobs import SPELLED
 from genaiservice.guard.core.options import Options
@@ -196,7 +196,7 @@ class Choice:
 
     __slots__ = (
         "_labeller",
-        "_mode",
+        "_options",
         "_policy",
         "blocked",
         "fields",
@@ -218,7 +218,7 @@ class Choice:
     ) -> None:
         self.structured = structured
         self._policy = policy
-        self._mode = options.output
+        self._options = options
         self._labeller = Labeller(label, options.label_text)
         self.index = index
         self.fields: dict[Path, Field] = {}
@@ -251,7 +251,7 @@ class Choice:
             if len(self.fields) >= FIELDS_LIMIT:
                 raise BadAnswerError
             escaped = path[-1] == "arguments" or (self.structured and is_visible(path))
-            field = Field(self._policy, self._mode, path, escaped=escaped)
+            field = field_of(self._policy, self._options, path, escaped=escaped, choice=self.index)
             self.fields[path] = field
         return field
 

@@ -128,6 +128,33 @@ class Record:
     decision: Decision
 
 
+@dataclass(slots=True)
+class Ask:
+    """Ask the detectors about this text; their outcome comes back with the number."""
+
+    number: int
+    direction: Direction
+    text: str
+
+
+@dataclass(slots=True)
+class Wake:
+    """Call `woken` with this number after so many seconds, whatever happened meanwhile."""
+
+    number: int
+    seconds: float
+
+
 Effect: TypeAlias = (
-    Forward | Upload | Respond | Begin | Send | End | CloseUpstream | LabelFiles | Record
+    Forward
+    | Upload
+    | Respond
+    | Begin
+    | Send
+    | End
+    | CloseUpstream
+    | LabelFiles
+    | Record
+    | Ask
+    | Wake
 )

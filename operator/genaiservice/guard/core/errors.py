@@ -219,6 +219,21 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ("try again; operators: see the model's log", "请重试；运维请查看模型日志"),
         ),
     ),
+    "detector_unavailable": (
+        503,
+        "upstream_error",
+        _problem(
+            ("a detector of this service gives no opinion", "本服务的内容检测器暂时无法给出结论"),
+            (
+                "what was not judged is not passed on (Art. 4, 14)",
+                "未经检测的内容不予转发（《办法》第四条、第十四条）",
+            ),
+            (
+                "try again later; operators: see the metric genai_guard_detector_faults_total",
+                "请稍后重试；运维请查看指标 genai_guard_detector_faults_total",
+            ),
+        ),
+    ),
     "answer_too_large": (
         502,
         "upstream_error",
@@ -230,6 +245,20 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
     ),
 }
 """Reason -> HTTP status, error type, text. The reasons are the `code` that clients see."""
+
+
+_UPSTREAM: Final = {
+    "connect_failed": "upstream_unreachable",
+    "connect_timeout": "upstream_timeout",
+    "first_byte_timeout": "upstream_timeout",
+    "between_bytes_timeout": "upstream_timeout",
+    "answers_held": "answers_held",
+}
+
+
+def of_upstream(fault: str) -> str:
+    """The reason for a fault of the model's connection."""
+    return _UPSTREAM.get(fault, "upstream_broke_off")
 
 
 def status(reason: str) -> int:

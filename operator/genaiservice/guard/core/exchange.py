@@ -5,19 +5,21 @@ The shell calls, in this order: `request` once; when that held a `Forward`, `res
 model's head arrives, `upstream` for each read of its body, `upstream_closed` at its end (also
 when it could not be reached at all). `suspend` may come at any time. Every method answers the
 effects to perform, in order; after `Respond` or `End` every further call answers an empty list.
+With detectors there are `Ask`s and `Wake`s among them, answered by `answered` and `woken`; the end
+may then come after `upstream_closed`, while `waiting`.
 
 Safety contract:
 - no text of a prompt reaches the model, and none of an answer the client, before it was screened;
 - a character that may still become part of a Block or Mask hit is in no `Send`;
+- no text of an answer leaves before the detectors, where there are any, let it and the prompt pass;
 - what cannot be read is not passed on: the exchange ends with an error that names the cause;
 - after a Block, an error or a suspension only the closing is sent, and the model is cut off.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from genaiservice.api.directive import Directive
-from genaiservice.guard.core import errors, form, media, prompt, protocols, transcription, whole
+from genaiservice.guard.core import collected, errors, form, media, prompt, protocols
 from genaiservice.guard.core.effects import (
     Action,
     Begin,
@@ -36,14 +38,17 @@ from genaiservice.guard.core.effects import (
     Upload,
 )
 from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
-from genaiservice.guard.core.live import UNREADABLE
+from genaiservice.guard.core.opinion import Outcome
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
-from genaiservice.guard.core.protocols import EVENTS, RULES, AnswerStream, Rules
-from genaiservice.guard.core.request import RefusedError, Request
-from genaiservice.guard.core.route import DIALECTS, FORMS, Dialect, lists_models
+from genaiservice.guard.core.protocols import EVENTS, RULES, AnswerStream
+from genaiservice.guard.core.request import Passage, RefusedError, Request
+from genaiservice.guard.core.review import Review, review_of
+from genaiservice.guard.core.reviewed import Reviewed, opened
+from genaiservice.guard.core.route import DIALECTS, FORMS, lists_models
 from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.states import TABLE, Call, State
+from genaiservice.guard.core.telling import Teller
 
 __all__ = [
     "DEFAULT_LABEL",
@@ -57,18 +62,6 @@ __all__ = [
 ]
 
 
-ERROR_BYTES: Final = 65_536
-"""Most that is read of an upstream's error body."""
-
-_REASONS: Final = {
-    "connect_failed": "upstream_unreachable",
-    "connect_timeout": "upstream_timeout",
-    "first_byte_timeout": "upstream_timeout",
-    "between_bytes_timeout": "upstream_timeout",
-    "answers_held": "answers_held",
-}
-
-
 class Exchange:
     """`created` (Unix seconds) stands in the answers that the guard makes itself."""
 
@@ -76,16 +69,18 @@ class Exchange:
         self._policy = policy
         self._options = options
         self._created = created
+        self._teller = Teller(policy.hash, created)
         self._state = State.NEW
         self._asked: Request | None = None
-        self._rules: Rules | None = None
         self._stream: AnswerStream | None = None
         self._status = 0
-        self._content_type = self._kind = ""
+        self._content_type = ""
         self._files = False
         self._awaited: media.Awaited | None = None
         self._form: form.Upload | None = None
         self._body = bytearray()
+        self._review = review_of(policy, options)
+        self._ready: list[Effect] = []
 
     @property
     def state(self) -> State:
@@ -105,6 +100,11 @@ class Exchange:
     def held(self) -> int:
         """How many characters of a streamed answer wait to be decided."""
         return self._stream.held if self._stream else 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the client's answer depends on detectors that have not said anything yet."""
+        return self._review is not None and self._review.open and self._state is not State.DONE
 
     def request(self, path: str, content_type: str, body: bytes) -> list[Effect]:
         """Effects of a whole request: `Forward`, or `Respond` and nothing goes to the model.
@@ -146,8 +146,15 @@ class Exchange:
         `between_bytes_timeout`, `reset`, `protocol_error`; another word counts as
         `protocol_error`. Before `response` it becomes an HTTP 502 or 504.
         """
-        reason = None if error is None else _REASONS.get(error, "upstream_broke_off")
-        return self._call(Call.CLOSED, reason)
+        return self._call(Call.CLOSED, None if error is None else errors.of_upstream(error))
+
+    def answered(self, number: int, outcome: Outcome) -> list[Effect]:
+        """The detectors' outcome of the `Ask` with this number; a late one changes nothing."""
+        return self._call(Call.ANSWERED, number, outcome)
+
+    def woken(self, number: int) -> list[Effect]:
+        """The time of the `Wake` with this number is over."""
+        return self._call(Call.WOKEN, number)
 
     def labelled(self, outcome: Sequence[bytes] | Unlabelled) -> list[Effect]:
         """What came of `LabelFiles`: the files in their order, or why they may not leave."""
@@ -173,7 +180,7 @@ class Exchange:
         dialect = DIALECTS.get(path)
         if dialect is None:
             return self._refuse("path_refused")
-        self._rules = RULES[dialect]
+        self._teller.rules = RULES[dialect]
         try:
             given = protocols.read(dialect, content_type, body)
         except RefusedError as error:
@@ -190,35 +197,28 @@ class Exchange:
         if Action.BLOCK in actions or (masked and not given.tree):  # a form is not written anew
             return [*self._blocked(asked, body, decisions), *records]
         # What was not altered goes as it came, byte for byte.
-        return [Forward(given.rendered() if masked or given.altered else body), *records]
+        forward = Forward(given.rendered() if masked or given.altered else body)
+        return [forward, *records, *self._reviewed_prompt(given.passages)]
+
+    def _reviewed_prompt(self, passages: list[Passage]) -> list[Effect]:
+        """The model may begin meanwhile: nothing of its answer leaves before the outcome."""
+        return [] if self._review is None else self._review.prompt(passages)
 
     def _blocked(self, asked: Request, body: bytes, decisions: list[Decision]) -> list[Effect]:
         self._state = State.DONE
         words = self._policy.words(decisions, asked.language)
-        answer = protocols.refused(asked, words, body, self._created)
-        return [answer or self._told("content_filter")]
+        return [self._teller.said(asked, words, body)]
 
     def _refuse(self, reason: str, where: str = "") -> list[Effect]:
         self._state = State.DONE
-        return [
-            self._told(reason, where=where),
-            Record(self._decision(Direction.INPUT, Action.REFUSE, reason)),
-        ]
-
-    def _told(self, reason: str, status: int | None = None, where: str = "") -> Respond:
-        """An error of the guard, in the shape of the dialect."""
-        body = errors.body(reason, where)
-        return Respond(status or errors.status(reason), errors.JSON, self._shaped(body))
-
-    def _shaped(self, body: bytes) -> bytes:
-        return self._rules.error(body) if self._rules else body
+        return self._teller.refused(reason, where)
 
     def _open_upload(self, path: str, content_type: str) -> list[Effect]:
         self._state = State.UPLOADING
         dialect = DIALECTS.get(path)
         if dialect not in FORMS:
             return self._refuse("path_refused")
-        self._rules = RULES[dialect]
+        self._teller.rules = RULES[dialect]
         try:
             self._form = form.Upload(dialect, content_type)
         except RefusedError as error:
@@ -237,17 +237,18 @@ class Exchange:
         if not stopped:
             return effects
         self._state = State.DONE
-        return [self._told("content_filter"), *effects, CloseUpstream()]
+        return [self._teller.told("content_filter"), *effects, CloseUpstream()]
 
     def _uploaded(self) -> list[Effect]:
         if self._form is None:
             return []
+        passages = self._form.passages
         try:
             rest, self._asked = self._form.end()
         except RefusedError as error:
             return [*self._refuse(error.reason, error.where), CloseUpstream()]
         self._state, self._form = State.ASKED, None
-        return [Upload(rest)]
+        return [Upload(rest), *self._reviewed_prompt(passages)]
 
     def _early(self, status: int, content_type: str) -> list[Effect]:
         """The model answers before it was asked: only to say that it will not."""
@@ -261,14 +262,14 @@ class Exchange:
 
     def _response(self, status: int, content_type: str) -> list[Effect]:
         self._status, self._content_type = status, content_type
-        kind = self._kind = content_type.partition(";")[0].strip().lower()
-        asked, rules = self._asked, self._rules
+        kind = content_type.partition(";")[0].strip().lower()
+        asked, rules = self._asked, self._teller.rules
         if asked is None or rules is None:
             self._state = State.PASSING
             return [Begin(status, content_type)]
         if status == 200 and rules.stream is not None and kind == rules.stream_type:
             self._state = State.STREAMING
-            self._stream = rules.stream(self._policy, self._options, asked)
+            self._stream = opened(self._review, rules.stream, self._policy, self._options, asked)
             return [Begin(200, errors.EVENTS if kind == EVENTS else kind)]
         self._files = media.brings_files(asked.dialect, kind)
         self._state = State.COLLECTING
@@ -287,17 +288,21 @@ class Exchange:
         self._state = State.DONE
         if reason is None:
             return [End()]
-        return [Record(self._decision(Direction.OUTPUT, Action.ERROR, reason)), End()]
+        return [Record(self._teller.decision(Direction.OUTPUT, Action.ERROR, reason)), End()]
 
     def _stream_feed(self, data: bytes) -> list[Effect]:
         return self.upstream(data)
 
     def _stream_end(self, reason: str | None) -> list[Effect]:
-        self._state = State.DONE
-        return self._stream.close(reason) if self._stream else []
+        if self._stream is None:
+            return []
+        effects = self._stream.close(reason)
+        if self._stream.finished:
+            self._state = State.DONE
+        return effects
 
     def _collect(self, data: bytes) -> list[Effect]:
-        limit = self._options.answer_bytes if self._status == 200 else ERROR_BYTES
+        limit = self._options.answer_bytes if self._status == 200 else collected.ERROR_BYTES
         if self._files and self._status == 200 and not self._options.files:
             return [*self._failed("media_unlabelled", None), CloseUpstream()]
         if len(self._body) + len(data) > limit:
@@ -312,89 +317,83 @@ class Exchange:
         data = bytes(self._body)
         self._body.clear()
         if self._status >= 400:
-            return self._model_error(data)
-        asked, rules = self._asked, self._rules
-        if self._status != 200 or asked is None or rules is None:
-            return self._failed("upstream_garbage", None)
-        try:
-            if self._files:
-                return self._label(asked.dialect, data)
-            if asked.dialect is Dialect.TRANSCRIPTIONS and self._kind in transcription.CAPTIONS:
-                found = transcription.screen_captions(self._policy, self._options, data)
-                self._state = State.DONE
-                return [Respond(200, self._content_type, data), *map(Record, found)]
-            answer, decisions = rules.whole(self._policy, self._options, asked, data)
-        except UNREADABLE:
-            return self._failed("upstream_garbage", None)
-        except media.ByAddressError:
-            return self._failed("media_by_address", 502)
-        except transcription.BlockedError as error:
             self._state = State.DONE
-            return [self._told("content_filter"), *map(Record, error.decisions)]
-        self._state = State.DONE
-        return [Respond(200, errors.JSON, answer), *map(Record, decisions)]
-
-    def _label(self, dialect: Dialect, data: bytes) -> list[Effect]:
-        answer = File(data=data, media_type=self._kind)
-        awaited = media.take_files(self._policy, self._options, dialect, answer)
-        if awaited.files and not self._options.files:
+            return collected.model_error(self._policy, self._status, data, self._teller)
+        asked, answer = self._asked, File(data=data, media_type=self._content_type)
+        if self._status != 200 or asked is None:
+            return self._failed("upstream_garbage", None)
+        options = self._options if self._review is None else self._review.options
+        try:
+            ready = collected.screened(self._policy, options, asked, answer, self._teller)
+        except collected.CannotLeaveError as error:
+            self._state = State.DONE
+            return error.effects
+        if not isinstance(ready, media.Awaited):
+            return self._deliver(ready)
+        if ready.files and not self._options.files:
             return self._failed("media_unlabelled", None)
-        self._state, self._awaited = State.LABELLING, awaited
-        return [LabelFiles(awaited.files)]
+        self._state, self._awaited = State.LABELLING, ready
+        return [LabelFiles(ready.files)]
 
     def _given_up(self, reason: str | None) -> list[Effect]:
         return self._failed(reason or "upstream_broke_off", None)
 
     def _labelled(self, outcome: Sequence[bytes] | Unlabelled) -> list[Effect]:
+        if not isinstance(outcome, Unlabelled):
+            return self._deliver(self._awaited.effects(outcome) if self._awaited else [])
         self._state = State.DONE
-        if isinstance(outcome, Unlabelled):
-            return [
-                Respond(502, errors.JSON, errors.unlabelled(outcome)),
-                Record(self._decision(Direction.OUTPUT, Action.ERROR, outcome.reason)),
-            ]
-        return self._awaited.effects(outcome) if self._awaited else []
+        decision = self._teller.decision(Direction.OUTPUT, Action.ERROR, outcome.reason)
+        return [Respond(502, errors.JSON, errors.unlabelled(outcome)), Record(decision)]
 
-    def _model_error(self, data: bytes) -> list[Effect]:
-        """The model's error status stays; its body only when it is JSON and free of hits."""
-        if not whole.harmless_error(self._policy, data):
-            return self._failed("upstream_error", self._status)
+    def _deliver(self, effects: list[Effect]) -> list[Effect]:
+        """A whole answer is ready: it leaves now, or when the detectors let it."""
+        questions = [] if self._review is None else self._review.turn(1, final=True)
+        if self.waiting:
+            self._state, self._ready = State.REVIEWING, effects
+            return questions
         self._state = State.DONE
-        return [
-            Respond(self._status, errors.JSON, data),
-            Record(self._decision(Direction.OUTPUT, Action.ERROR, "upstream_error")),
-        ]
+        return effects
 
     def _failed(self, reason: str, status: int | None) -> list[Effect]:
         self._state = State.DONE
-        status = status if status and status >= 400 else errors.status(reason)
-        return [
-            self._told(reason, status),
-            Record(self._decision(Direction.OUTPUT, Action.ERROR, reason)),
-        ]
+        return self._teller.failed(reason, status)
+
+    # What detectors say.
+
+    def _answered(self, number: int, outcome: Outcome) -> list[Effect]:
+        return self._judged(lambda review: review.answered(number, outcome))
+
+    def _woken(self, number: int) -> list[Effect]:
+        return self._judged(lambda review: review.woken(number))
+
+    def _judged(self, say: Callable[[Review], list[Effect]]) -> list[Effect]:
+        review, asked, stream = self._review, self._asked, self._stream
+        if review is None or asked is None:
+            return []
+        effects = say(review)
+        if isinstance(stream, Reviewed):
+            effects = stream.judged(effects)
+            if stream.finished:
+                self._state = State.DONE
+        elif review.over:
+            self._state = State.DONE
+            effects = [review.closing(asked, self._teller), *effects, CloseUpstream()]
+        elif self._state is State.REVIEWING and not review.open:
+            self._state = State.DONE
+            effects = [*self._ready, *effects]
+        return effects
 
     # The kill switch.
 
     def _suspend_before(self, directive: Directive) -> list[Effect]:
         closing: list[Effect] = [] if self._state is State.NEW else [CloseUpstream()]
         self._state = State.DONE
-        return [
-            Respond(451, errors.JSON, self._shaped(errors.suspended(directive))),
-            self._suspended(directive),
-            *closing,
-        ]
+        return [*self._teller.suspended(directive, self._asked), *closing]
 
     def _suspend_passing(self, directive: Directive) -> list[Effect]:
         self._state = State.DONE
-        return [self._suspended(directive), End(), CloseUpstream()]
+        return [self._teller.suspension(directive, self._asked), End(), CloseUpstream()]
 
     def _suspend_stream(self, directive: Directive) -> list[Effect]:
         self._state = State.DONE
         return self._stream.suspend(directive) if self._stream else []
-
-    def _suspended(self, directive: Directive) -> Record:
-        direction = Direction.INPUT if self._asked is None else Direction.OUTPUT
-        reason = directive.reason or "Suspended"
-        return Record(self._decision(direction, Action.SUSPEND, reason))
-
-    def _decision(self, direction: Direction, action: Action, reason: str) -> Decision:
-        return Decision(direction=direction, action=action, policy=self._policy.hash, reason=reason)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.logprobs import Spelling
-from genaiservice.guard.core.options import Screening
+from genaiservice.guard.core.options import Hears, Options, Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.screener import Hit, Screener
 from genaiservice.guard.core.unescape import Unescaper
@@ -90,6 +90,57 @@ class Field:
         return (
             self._screener.feed(rest) + self._screener.flush() if rest else self._screener.flush()
         )
+
+
+class Heard(Field):
+    """A field whose released text is heard, too."""
+
+    __slots__ = ("_hears", "_plain", "_source", "_whole")
+
+    def __init__(
+        self,
+        policy: Policy,
+        mode: Screening,
+        path: Path,
+        *,
+        escaped: bool,
+        hears: Hears,
+        choice: int,
+        whole: bool,
+    ) -> None:
+        super().__init__(policy, mode, path, escaped=escaped)
+        self._hears, self._source, self._whole = hears, (choice, *path), whole
+        self._plain, self.feed = self.feed, self._feed_heard
+
+    def _feed_heard(self, text: str) -> str:
+        out = self._plain(text)
+        if out:
+            self._hears(self._source, out, self._whole)
+        return out
+
+    def flush(self) -> str:
+        out = super().flush()
+        if out:
+            self._hears(self._source, out, False)
+        return out
+
+
+def field_of(
+    policy: Policy,
+    options: Options,
+    path: Path,
+    *,
+    escaped: bool = False,
+    choice: int = 0,
+    whole: bool = False,
+) -> Field:
+    """The field of a text of an answer; `whole` when it may repeat what came in pieces."""
+    hears = options.hears
+    if hears is None:
+        return Field(policy, options.output, path, escaped=escaped)
+    return Heard(
+        policy, options.output, path, escaped=escaped, hears=hears, choice=choice, whole=whole
+    )
 
 
 def _screeners(

@@ -42,7 +42,7 @@ class Upload:
             raise RefusedError("request_not_form") from None
         self._dialect = dialect
         self._given: dict[str, str] = {}
-        self._passages: list[Passage] = []
+        self.passages: list[Passage] = []
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, Passage | None]]:
         """Bytes that may go on, each with the text that must be screened before."""
@@ -62,7 +62,7 @@ class Upload:
             dialect=self._dialect,
             stream=self._given.get("stream", "").lower() in _ON,
             model=self._given.get("model", ""),
-            language=language(self._passages),
+            language=language(self.passages),
         )
         return rest, asked
 
@@ -75,7 +75,7 @@ class Upload:
         if text.name in _SETTINGS and is_word(text.value):
             return None
         passage = Passage(text.name, [Leaf([text.value], 0)])
-        self._passages.append(passage)
+        self.passages.append(passage)
         return passage
 
 

@@ -81,7 +81,18 @@ class Live(ABC):
         if self.finished:
             return []
         self._texts.decide(Action.SUSPEND, directive.reason or "Suspended")
-        self._out.append(self._error(errors.suspended(directive)))
+        return self._cut(errors.suspended(directive))
+
+    def refuse(self, words: str) -> list[Effect]:
+        self._refuse(words)
+        self._close = self.finished = True
+        return self._effects()
+
+    def fail(self, reason: str) -> list[Effect]:
+        return self._cut(errors.body(reason))
+
+    def _cut(self, error: bytes) -> list[Effect]:
+        self._out.append(self._error(error))
         self._close = self.finished = True
         return self._effects()
 

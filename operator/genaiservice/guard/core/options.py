@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the guard's configuration says of an exchange; one value for the whole process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
+from genaiservice.guard.core.opinion import ReviewOptions
+
+Hears: TypeAlias = Callable[[tuple[int | str, ...], str, bool], None]
+"""Hears the texts of an answer as they may leave: which one, its next piece, whether whole."""
 
 
 class Screening(StrEnum):
@@ -27,3 +33,7 @@ class Options:
     """Whether files of an answer get their labels; without it none leaves (Art. 12)."""
     answer_bytes: int = 33_554_432
     """Largest answer that is not streamed; it is held whole until it is screened."""
+    review: ReviewOptions | None = None
+    """What detectors are asked about; None without detectors."""
+    hears: Hears | None = None
+    """Set for one exchange only, by its `Review`."""

@@ -45,6 +45,8 @@ class Policy:
     refusal: Text
     answers: Mapping[str, tuple[Text, ...]]
     """The prepared answers of the classes whose action is Replace; to a screener it is Block."""
+    actions: Mapping[str, Action]
+    """What each class does; a class that is not there has no terms, and blocks."""
     normaliser: Normaliser
     enforced: TermSet | Mixed | None
     flagged: TermSet | Mixed | None
@@ -109,6 +111,7 @@ def compile_policy(tree: Json, digest: str) -> Policy:
             for risk, part in tree["classes"].items()
             if part["action"] == "Replace"
         },
+        actions=dict(classes),
         normaliser=normaliser,
         enforced=sets[0],
         flagged=sets[1],

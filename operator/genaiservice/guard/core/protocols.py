@@ -35,7 +35,8 @@ EVENTS: Final = "text/event-stream"
 class AnswerStream(Protocol):
     """A streamed answer: the model's bytes in, effects out."""
 
-    finished: bool
+    @property
+    def finished(self) -> bool: ...
 
     @property
     def held(self) -> int: ...
@@ -45,6 +46,14 @@ class AnswerStream(Protocol):
     def close(self, reason: str | None) -> list[Effect]: ...
 
     def suspend(self, directive: Directive) -> list[Effect]: ...
+
+    def refuse(self, words: str) -> list[Effect]:
+        """Ends a stream that is not finished with these words; what waits is dropped."""
+        ...
+
+    def fail(self, reason: str) -> list[Effect]:
+        """Ends a stream that is not finished with an error; what waits is dropped."""
+        ...
 
 
 Whole = Callable[[Policy, Options, Request, bytes], tuple[bytes, list[Decision]]]

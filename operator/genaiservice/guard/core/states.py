@@ -19,6 +19,8 @@ class State(StrEnum):
     """A whole answer, or an error of the model, is held until it is complete."""
     LABELLING = "labelling"
     """The model's answer is complete; its files wait for their labels."""
+    REVIEWING = "reviewing"
+    """The whole answer is there; detectors have not said yet whether it may leave."""
     DONE = "done"
 
 
@@ -31,6 +33,8 @@ class Call(StrEnum):
     UPSTREAM = "upstream"
     CLOSED = "closed"
     LABELLED = "labelled"
+    ANSWERED = "answered"
+    WOKEN = "woken"
     SUSPEND = "suspend"
 
 
@@ -48,6 +52,8 @@ TABLE: Final[dict[State, dict[Call, tuple[str, frozenset[State]]]]] = {
         Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
     },
     State.ASKED: {
+        Call.ANSWERED: ("_answered", frozenset({State.ASKED, State.DONE})),
+        Call.WOKEN: ("_woken", frozenset({State.ASKED, State.DONE})),
         Call.RESPONSE: (
             "_response",
             frozenset({State.PASSING, State.STREAMING, State.COLLECTING}),
@@ -61,17 +67,32 @@ TABLE: Final[dict[State, dict[Call, tuple[str, frozenset[State]]]]] = {
         Call.SUSPEND: ("_suspend_passing", frozenset({State.DONE})),
     },
     State.STREAMING: {
+        Call.ANSWERED: ("_answered", frozenset({State.STREAMING, State.DONE})),
+        Call.WOKEN: ("_woken", frozenset({State.STREAMING, State.DONE})),
         Call.UPSTREAM: ("_stream_feed", frozenset({State.STREAMING, State.DONE})),
-        Call.CLOSED: ("_stream_end", frozenset({State.DONE})),
+        Call.CLOSED: ("_stream_end", frozenset({State.STREAMING, State.DONE})),
         Call.SUSPEND: ("_suspend_stream", frozenset({State.DONE})),
     },
     State.COLLECTING: {
+        Call.ANSWERED: ("_answered", frozenset({State.COLLECTING, State.DONE})),
+        Call.WOKEN: ("_woken", frozenset({State.COLLECTING, State.DONE})),
         Call.UPSTREAM: ("_collect", frozenset({State.COLLECTING, State.DONE})),
-        Call.CLOSED: ("_collected", frozenset({State.LABELLING, State.DONE})),
+        Call.CLOSED: (
+            "_collected",
+            frozenset({State.LABELLING, State.REVIEWING, State.DONE}),
+        ),
         Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
     },
     State.LABELLING: {
-        Call.LABELLED: ("_labelled", frozenset({State.DONE})),
+        Call.ANSWERED: ("_answered", frozenset({State.LABELLING, State.DONE})),
+        Call.WOKEN: ("_woken", frozenset({State.LABELLING, State.DONE})),
+        Call.LABELLED: ("_labelled", frozenset({State.REVIEWING, State.DONE})),
+        Call.CLOSED: ("_given_up", frozenset({State.DONE})),
+        Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
+    },
+    State.REVIEWING: {
+        Call.ANSWERED: ("_answered", frozenset({State.REVIEWING, State.DONE})),
+        Call.WOKEN: ("_woken", frozenset({State.REVIEWING, State.DONE})),
         Call.CLOSED: ("_given_up", frozenset({State.DONE})),
         Call.SUSPEND: ("_suspend_before", frozenset({State.DONE})),
     },

@@ -120,8 +120,23 @@ class Stream:
         if self.finished:
             return []
         self._decide(Action.SUSPEND, directive.reason or "Suspended")
+        return self._cut(errors.suspended(directive))
+
+    def refuse(self, words: str) -> list[Effect]:
+        for index in {*range(self._request.choices), *self._choices}:
+            choice = self._state(index)
+            if not choice.over:
+                choice.blocked = True
+                self._refuse(choice, words)
+        self._end(DONE)
+        return self._effects()
+
+    def fail(self, reason: str) -> list[Effect]:
+        return self._cut(errors.body(reason))
+
+    def _cut(self, error: bytes) -> list[Effect]:
         self._close = True
-        self._end(openai.closing(errors.suspended(directive)))
+        self._end(openai.closing(error))
         return self._effects()
 
     # Events.
@@ -313,10 +328,11 @@ class Stream:
             field.hits.clear()
             choice.blocked = choice.blocked or field.blocked
 
-    def _refuse(self, choice: Choice) -> None:
+    def _refuse(self, choice: Choice, words: str | None = None) -> None:
         choice.refused = self._close = True
         chat, index = self._request.chat, choice.index
-        words = self._policy.words(self._decisions, self._request.language, index)
+        if words is None:
+            words = self._policy.words(self._decisions, self._request.language, index)
         said = GAP + words if choice.spoke else words
         self._say(openai.said_choice(chat, index, said, role=not choice.spoke))
         self._say(openai.filtered_choice(chat, index))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from genaiservice.guard.core.answer import DEPTH_LIMIT, KNOWN_KEYS, BadAnswerError, is_word
 from genaiservice.guard.core.effects import Action, Decision, Direction
-from genaiservice.guard.core.field import Field, Path, clean, decision
+from genaiservice.guard.core.field import Field, Path, clean, decision, field_of
 from genaiservice.guard.core.label import Labeller, LabelMode
 from genaiservice.guard.core.logprobs import faithful
 from genaiservice.guard.core.options import Options, Screening
@@ -54,6 +54,7 @@ class Texts:
 
     def __init__(self, policy: Policy, options: Options, request: Request) -> None:
         self._policy = policy
+        self._options = options
         self._mode = options.output
         self._structured = request.structured
         self._label = LabelMode.OFF if request.structured else options.label
@@ -119,9 +120,9 @@ class Texts:
         field = self._fields[path] = self._field(path, visible=visible)
         return field
 
-    def _field(self, path: Path, *, visible: bool) -> Field:
+    def _field(self, path: Path, *, visible: bool, whole: bool = False) -> Field:
         escaped = path[-1] in _ESCAPED or (self._structured and visible)
-        return Field(self._policy, self._mode, path, escaped=escaped)
+        return field_of(self._policy, self._options, path, escaped=escaped, whole=whole)
 
     def _shown(self, path: Path, out: str) -> str:
         if self.label_path is None or self.label_path == path:
@@ -139,7 +140,7 @@ class Texts:
         escaped = path[-1] in _ESCAPED or (self._structured and visible)
         out = self._known.get((escaped, text))
         if out is None:
-            field = self._field(path, visible=visible)
+            field = self._field(path, visible=visible, whole=True)
             out = field.feed(text) + field.flush()
             if field.hits:
                 self._note(field)

@@ -2,6 +2,7 @@
 """One exchange from request to end: every state with every call, and what clients get."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from genaiservice.guard.core.exchange import (
     Screening,
     State,
 )
+from genaiservice.guard.core.opinion import PASSED, ReviewOptions
 from tests.unit.guard.core.talk import (
     DONE,
     LATIN,
@@ -68,7 +70,8 @@ def awaiting_labels() -> Exchange:
 
 
 def in_state(state: State) -> Exchange:
-    exchange = Exchange(POLICY, UNLABELLED)
+    reviewed = replace(UNLABELLED, review=ReviewOptions())
+    exchange = Exchange(POLICY, reviewed if state is State.REVIEWING else UNLABELLED)
     if state is State.UPLOADING:
         exchange.open_upload(*FORM)
         assert exchange.state is state
@@ -79,8 +82,11 @@ def in_state(state: State) -> Exchange:
     kind = "text/event-stream" if state is State.STREAMING else "application/json"
     if state is not State.NEW:
         exchange.request(path, "application/json", request())
-    if state in (State.PASSING, State.STREAMING, State.COLLECTING, State.DONE):
+    if state not in (State.NEW, State.ASKED):
         exchange.response(200, kind)
+    if state is State.REVIEWING:
+        exchange.upstream(json.dumps(message("你好")).encode())
+        exchange.upstream_closed(None)
     if state is State.DONE:
         exchange.upstream_closed("reset")
     assert exchange.state is state
@@ -96,6 +102,8 @@ CALLS: dict[Call, Any] = {
     Call.UPSTREAM: lambda exchange: exchange.upstream(chunk("你好")),
     Call.CLOSED: lambda exchange: exchange.upstream_closed(None),
     Call.LABELLED: lambda exchange: exchange.labelled([b"file"]),
+    Call.ANSWERED: lambda exchange: exchange.answered(1, PASSED),
+    Call.WOKEN: lambda exchange: exchange.woken(1),
     Call.SUSPEND: lambda exchange: exchange.suspend(SUSPEND),
 }
 
