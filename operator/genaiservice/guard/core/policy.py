@@ -111,7 +111,7 @@ def compile_policy(tree: Json, digest: str) -> Policy:
             for risk, part in tree["classes"].items()
             if part["action"] == "Replace"
         },
-        actions=dict(classes),
+        actions={risk.name: risk.action for risk in classes},
         normaliser=normaliser,
         enforced=sets[0],
         flagged=sets[1],

@@ -20,7 +20,7 @@ from genaiservice.guard.core.protocols import AnswerStream
 from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.review import UNAVAILABLE, Review
 
-HELD_BYTES: Final = 4 * 1024 * 1024
+HELD_BYTES: Final = 2 * 1024 * 1024
 """Most of an answer that may wait for detectors; a model so much faster than they is cut off."""
 
 _Held: TypeAlias = bytes | None
