@@ -33,19 +33,38 @@ KEPT: Final = frozenset(
     }
 )
 """Names of texts that are settings with a usable value, no facts about the organisation."""
-WORDS: Final = 120
+REPORTED: Final = frozenset(
+    {
+        *("status", "conclusion", "foreignInvested", "separateConsent", "reassessed"),
+        *("records", "illegalRatioPercent", "collectedBefore", "ipReviewed"),
+        *("containsPersonalInfo", "sensitivePersonalInfo", "functionalSafetySplit"),
+        *("size", "ratioPercent", "passPercent", "qaSampleSize", "qaAccuracyPercent", "total"),
+        *("sampleSize", "manualPassPercent", "keywordPassPercent", "classifierPassPercent"),
+        *("refusalPercent", "nonRefusalRefusedPercent", "registeredUsers", "monthlyActiveUsers"),
+    }
+)
+"""Names of numbers, choices and truth values that report what was counted, found or decided: nobody
+may declare those of an example. Other numbers and choices are settings with a common value."""
+COUNTS: Final = frozenset({"perRisk", "perAspect"})
+"""Names of tables of counts: they begin at 0, and `check` says what each must reach."""
+WORDS: Final = 240
 """Longest hint inside a placeholder."""
 
 HEAD: Final = Text(
     en="A starting point for: {title}. Rule pack {version}.\n"
     "1. Replace every <…>; `genaictl check FILE` lists what is left, with line and next step.\n"
     "2. Look at the choices behind the values: they are common ones, not advice.\n"
-    "3. Create the ModerationPolicy that spec.guard names, then `kubectl apply -f FILE`.",
+    "3. Create the ModerationPolicy that spec.guard names (`genaictl policy lint` looks at it), "
+    "then `kubectl apply -f FILE`.",
     zh="起始清单：{title}。规则包 {version}。\n"
     "1. 替换所有 <…>；`genaictl check 文件` 会列出剩余项及其行号和处理方法。\n"
     "2. 核对各值后面的可选项：给出的是常见取值，不是建议。\n"
-    "3. 创建 spec.guard 引用的 ModerationPolicy，然后 `kubectl apply -f 文件`。",
+    "3. 创建 spec.guard 引用的 ModerationPolicy（可用 `genaictl policy lint` 检查），然后 "
+    "`kubectl apply -f 文件`。",
 )
+AS_IT_IS: Final = Text(en="as it is: {words}", zh="按实际情况填写：{words}")
+MEASURED: Final = Text(en="as it is; asked for: {words}", zh="按实际情况填写；要求：{words}")
+ENTRY: Final = Text(en="one entry: {words}", zh="其中一项：{words}")
 PUBLIC_NAME: Final = Text(en="public name of the service", zh="服务的公开名称")
 IMAGE: Final = Text(
     en="image of the model server, pinned by digest", zh="模型服务镜像，用摘要固定版本"
@@ -137,7 +156,8 @@ def _put(page: Page, key: str, value: Any, depth: int, path: str, hints: "_Hints
             key, [hints.written(item, f"{path}[]") for item in value], depth, choices(f"{path}[]")
         )
     else:
-        page.pair(key, hints.written(value, path), depth, choices(path))
+        told = hints.written(value, path)
+        page.pair(key, told, depth, "" if _open(told) else choices(path))
 
 
 def _put_item(page: Page, item: Json, depth: int, path: str, hints: "_Hints") -> None:
@@ -146,10 +166,16 @@ def _put_item(page: Page, item: Json, depth: int, path: str, hints: "_Hints") ->
     for name, child in item.items():
         where = f"{path}.{name}"
         if first and not isinstance(child, dict | list):
-            page.item(name, hints.written(child, where), depth, choices(where))
+            told = hints.written(child, where)
+            page.item(name, told, depth, "" if _open(told) else choices(where))
         else:
             _put(page, name, child, depth + 1, where, hints)
         first = False
+
+
+def _open(value: Any) -> bool:
+    """Whether it is a placeholder, which names the choices itself."""
+    return isinstance(value, str) and value.startswith("<")
 
 
 def choices(path: str) -> str:
@@ -171,12 +197,24 @@ class _Hints:
     def written(self, value: Any, path: str) -> Any:
         node = node_at(f"spec.compliance.{path}") or {}
         name = path.removesuffix("[]").rpartition(".")[2]
-        if not isinstance(value, str) or "enum" in node or name in KEPT:
+        if COUNTS.intersection(path.split(".")):
+            return 0
+        reported = name in REPORTED
+        if not reported and (not isinstance(value, str) or "enum" in node or name in KEPT):
             return value
-        hint = self._expected(path.removesuffix("[]")) or self._expected(path)
-        words = (hint or _sentence(str(node.get("description", "")))).in_(self._lang)
-        words = words.replace("<", "(").replace(">", ")").replace("\n", " ")
-        return f"<{words[:WORDS].rstrip(' ;,。；')}>"
+        words = choices(path).replace(" | ", " / ") if reported else ""
+        about = AS_IT_IS
+        if not words:
+            hint = self._expected(path.removesuffix("[]")) or self._expected(path)
+            words = (hint or _sentence(str(node.get("description", "")))).in_(self._lang)
+            about = MEASURED if hint else AS_IT_IS
+        if isinstance(value, str) and _DAY.fullmatch(value) and "YYYY" not in words:
+            words += " (YYYY-MM-DD)" if self._lang is Lang.EN else "（YYYY-MM-DD）"
+        if path.endswith("[]"):
+            words = ENTRY.format(words=_LIST.sub("", words)).in_(self._lang)
+        if reported:
+            words = about.format(words=words).in_(self._lang)
+        return f"<{_short(words.replace('<', '(').replace('>', ')'))}>"
 
     def _expected(self, path: str) -> Text | None:
         """What the first requirement that asks for the field expects of it here."""
@@ -190,6 +228,18 @@ class _Hints:
 
     def _meant(self, step: CompiledStep) -> bool:
         return step.where is None or self._item is None or step.where(self._item)
+
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LIST: Final = re.compile(r"^a list (of|that holds) ")
+
+
+def _short(words: str) -> str:
+    """On one line; what is cut is cut between words, so that half an example looks like none."""
+    line = " ".join(words.split())
+    if len(line) <= WORDS:
+        return line
+    return f"{line[: WORDS - 1].rpartition(' ')[0] or line[: WORDS - 1]}…"
 
 
 _CHINESE: Final = re.compile(r"[(（]([^()（）]*[\u4e00-\u9fff][^()（）]*)[)）]")

@@ -3,6 +3,8 @@
 
 import copy
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ OURS = {
     "spec.workload.managed.template.spec.containers[0].image": "registry.example.cn/m@sha256:00",
 }
 """What the invented organisation would answer beside its declarations."""
+TABLE = re.compile(r"(\.per(?:Risk|Aspect))\..*")
+ROUNDS = 6
+"""Of check and correction that somebody needs at most."""
 
 
 def at(tree: Any, path: str) -> Any:
@@ -47,13 +52,53 @@ def test_from_init_to_allowed_by_doing_only_what_check_asks_for(
     assert genaictl("check", str(file), "--as-of", DAY).code == 1
     answers = {"spec": {"compliance": declaration(profile)}}
     body = copy.deepcopy(yaml.safe_load(file.read_text("utf-8")))
-    for remark in asked(file):
-        assert remark["code"] == "placeholder", remark
-        field = remark["field"]
-        put(body, steps_of(field), OURS.get(field) or at(answers, field))
-    file.write_text(yaml.safe_dump(body, allow_unicode=True), "utf-8")
+    first = asked(file)
+    # What only counts say is told once the rest of the requirement is there.
+    assert {remark["code"] for remark in first} <= {"placeholder", "IM-04-2", "IM-04-3"}
+    for _ in range(ROUNDS):
+        for remark in asked(file):
+            field = TABLE.sub(r"\1", remark["field"])  # one count short: the table is counted
+            value = OURS[field] if field in OURS else at(answers, field)
+            put(body, steps_of(field), value)
+        file.write_text(yaml.safe_dump(body, allow_unicode=True), "utf-8")
     assert asked(file) == []
     assert genaictl("check", str(file), "--as-of", DAY).code == 0
+
+
+CHOSEN = {
+    *("apiOffered", "publicOpinionOrMobilization", "anthropomorphic", "biometricEditing"),
+    *("propagation", "fileExport", "overseasOrigin", "required", "used", "disclosed", "enabled"),
+    *("streamHoldbackTokens", "consecutiveHits", "dailyHits", "registrationRequired"),
+    *("dailyMinutes", "breakReminderMinutes", "guardianOverride", "exitNeedsGuardian"),
+    *("sensitive", "retentionDays", "rawPromptRetentionDays", "identifiableLogRetentionDays"),
+    *("overseas", "responseWorkingDays", "minHeightPercentOfShortSide", "minReplicas"),
+    *("availabilityTargetPercent", "rtoMinutes", "rpoMinutes", "importantUpdate"),
+    *("trainInferIsolation", "stopWithinMs", "reportWithinHours", "ciiOperator"),
+    *("tamperEvident", "feedbackWorkingDays", "ackHours", "regulatorChannelShown"),
+    *("emergencyContactCollected", "reminderMinutes", "interactionExport", "interactionDelete"),
+    *("sensitiveTraining", "replicas", "port"),
+}
+"""Settings and choices of a design, which `init` may offer with a common value."""
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_figure_of_an_example_is_left_to_be_declared(profile: str) -> None:
+    tree = yaml.safe_load(manifest(profile, "chat", Lang.EN))
+    figures = {name for name, value in leaves(tree) if isinstance(value, int | float) and value}
+    assert figures <= CHOSEN, "a measured figure or a decision must be asked for (REPORTED)"
+    texts_left = {name for name, value in leaves(tree) if value in ("Approved", "Pass")}
+    assert texts_left == set()
+
+
+def leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict):
+        for key, child in tree.items():
+            yield from leaves(child, key)
+    elif isinstance(tree, list):
+        for child in tree:
+            yield from leaves(child, name)
+    else:
+        yield name, tree
 
 
 @pytest.mark.parametrize("profile", PROFILES)
