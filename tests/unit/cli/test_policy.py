@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`policy lint` and `policy test`: lists are counted and tried as operator and guard read them."""
+"""`policy lint`, `test`, `pack`: lists are counted, tried, packed as operator and guard do it."""
 
 import gzip
 import json
@@ -10,6 +10,7 @@ import pytest
 
 from genaiservice.api.policy_file import RISK_CLASSES
 from genaiservice.cli.moderation import LEAST, TOTAL
+from genaiservice.guard.policy import load
 from tests.unit.cli.run import genaictl
 
 LAYERED = "examples/moderation-policy"
@@ -131,3 +132,28 @@ def test_the_text_comes_from_standard_input_too() -> None:
     assert genaictl("policy", "test", LAYERED, "-", stdin="违禁样本").code == 1
     assert genaictl("policy", "test", LAYERED, "-", stdin=b"\xff").code == 2
     assert genaictl("policy", "test", LAYERED).code == 2
+
+
+@pytest.mark.parametrize("name", ["policy.json", "policy.json.gz"])
+def test_a_packed_policy_is_the_one_that_a_guard_loads(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    ran = genaictl("policy", "pack", LAYERED, "--to", str(file))
+    assert ran.code == 0, ran.err
+    loaded = load(file)
+    assert loaded.hash in ran.out
+    assert (loaded.name, loaded.terms) == ("layered", 7)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_cannot_be_packed_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text("as it was")
+    two = [listed(tmp_path, "一个词条", "a.txt"), listed(tmp_path, "另一词条", "b.txt")]
+    for bad in (two, [listed(tmp_path, b"\xff\xfe", "c.txt")], [str(tmp_path / "absent.txt")]):
+        ran = genaictl("policy", "pack", *bad, "--to", str(file))
+        assert ran.code == 2
+        assert ran.err
+    assert file.read_text() == "as it was"
+    absent = str(tmp_path / "no" / "policy.json")
+    ran = genaictl("policy", "pack", two[0], "--to", absent)
+    assert (ran.code, absent in ran.err) == (2, True)

@@ -106,6 +106,28 @@ def test(files: tuple[str, ...], text: str | None, lang: str | None, output: str
         raise Exit(REFUSED if any(result.blocked for _, result in results) else ALLOWED)
 
 
+@command.command("pack")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--to", required=True, metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="What to write: policy.json.gz, or policy.json to read it; replaced at once.",
+)  # fmt: skip
+@lang_option
+def pack(files: tuple[str, ...], to: Path, lang: str | None) -> None:
+    """Write the policy file of a guard that runs without the operator.
+
+    FILE: as for lint, one policy in all. A running guard loads the new file by itself.
+    Exit code: 0 written, 2 unusable (what stands at --to stays).
+    """
+    with verb(lang) as run:
+        loaded, problems = _load(files)
+        problems += [fault for one in loaded for fault in _faults(one)]
+        from genaiservice.cli.packing import write
+
+        told = write(loaded, problems, to)
+        run.paper.line(f"✓ {to}: {told.in_(run.lang)}", "green")
+
+
 def _load(files: tuple[str, ...]) -> "tuple[list[Loaded], list[Problem]]":
     from genaiservice.cli import moderation
 
