@@ -42,6 +42,11 @@ OPERATOR_CONDITIONS = {
         en="Every pod carries the guard and no traffic can pass it by; computed from the pods.",
         zh="所有 Pod 均带有护栏，且流量无法绕过；根据实际 Pod 计算。",
     ),
+    ConditionType.USERS: Text(
+        en="The guard is told how users are known; shown where it is, or where minors may use the "
+        "service.",
+        zh="已告知护栏如何识别用户；仅在已配置或服务面向未成年人时显示。",
+    ),
     ConditionType.ROLLOUT: Text(
         en="No blocking finding is open; the gate of new pods lifts.",
         zh="没有未解决的阻断项；新 Pod 的门控将解除。",

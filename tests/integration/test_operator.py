@@ -197,6 +197,21 @@ def test_new_terms_are_stamped_on_the_running_pods(world: World) -> None:
     assert world.get("configmaps", "chat-guard")["binaryData"] != old
 
 
+def test_adopted_pods_with_an_older_configuration_are_told(world: World) -> None:
+    world.create(policy())
+    world.create(service("chat", compliance=complete()))
+    world.create(deployment("model", of="chat", replicas=1))
+    eventually(lambda: world.condition("chat", "GuardEnforced") == "True/AllGuarded", within=30)
+    eventually(lambda: annotation(world.ready_pods()[0], "config") != "", within=30)
+    world.patch("genaiservices", "chat", {"spec": {"guard": {"paths": ["/health"]}}})
+    older = "False/OlderConfiguration"
+    eventually(lambda: world.condition("chat", "GuardEnforced") == older)
+    assert "kubectl rollout restart deployment/model" in world.message("chat", "GuardEnforced")
+    for pod in world.all_of("pods"):
+        world.delete("pods", pod["metadata"]["name"])
+    eventually(lambda: world.condition("chat", "GuardEnforced") == "True/AllGuarded", within=30)
+
+
 def test_what_the_api_server_refuses_stands_in_the_status_in_its_words(world: World) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/deployments.apps": "0"}}}
     path = world.path("resourcequotas")

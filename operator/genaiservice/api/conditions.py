@@ -36,6 +36,7 @@ class ConditionType(StrEnum):
     # What the operator sees and decides.
     POLICY = "ModerationPolicyReady"
     GUARD = "GuardEnforced"
+    USERS = "UsersKnown"
     ROLLOUT = "RolloutAllowed"
     READY = "Ready"
 
@@ -92,6 +93,10 @@ class Reason(StrEnum):
     UNGUARDED_PODS = "UnguardedPods"
     MODEL_PORT_REACHABLE = "ModelPortReachable"
     CLAIM_CONFLICT = "ClaimConflict"
+    OLDER_CONFIGURATION = "OlderConfiguration"
+    # UsersKnown
+    IDENTITY_DECLARED = "IdentityDeclared"
+    NO_IDENTITY_SOURCE = "NoIdentitySource"
     # RolloutAllowed, Ready
     ALLOWED = "Allowed"
     REQUIREMENTS_NOT_MET = "RequirementsNotMet"
@@ -201,6 +206,22 @@ MEANINGS: Final[dict[Reason, Text]] = {
     Reason.CLAIM_CONFLICT: Text(
         en="Two GenAIServices claim the same pods; let only one of them select these pods.",
         zh="两个 GenAIService 认领了相同的 Pod；请只保留一个。",
+    ),
+    Reason.OLDER_CONFIGURATION: Text(
+        en="Pods run with an older guard.json, which the guard reads only when it starts; restart "
+        "them.",
+        zh="有 Pod 仍使用较早的 guard.json（护栏仅在启动时读取）；请重启这些 Pod。",
+    ),
+    Reason.IDENTITY_DECLARED: Text(
+        en="The guard knows the users as spec.guard.users says.",
+        zh="护栏按 spec.guard.users 识别用户。",
+    ),
+    Reason.NO_IDENTITY_SOURCE: Text(
+        en="Minors may use the service, but spec.guard.users names no source of identity: the "
+        "guard asks for no age and keeps no limit of minors. Write spec.guard.users.identity, or "
+        "keep the limits in front of the guard.",
+        zh="服务面向未成年人，但 spec.guard.users 未填写身份来源：护栏不询问年龄，也不执行任何"
+        "未成年人限制。请填写 spec.guard.users.identity，或在护栏之前执行这些限制。",
     ),
     Reason.ALLOWED: Text(
         en="No blocking finding is open: the rollout may proceed.",

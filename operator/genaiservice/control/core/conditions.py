@@ -12,11 +12,20 @@ from genaiservice.api.conditions import MEANINGS, ConditionType, Reason
 from genaiservice.api.declared import Mode, workload
 from genaiservice.api.jsontree import lookup
 from genaiservice.api.problem import Text
-from genaiservice.control.core.condition import Condition, Status, cut, listed, plain, told
+from genaiservice.control.core.condition import (
+    NAMED,
+    Condition,
+    Status,
+    cut,
+    listed,
+    plain,
+    told,
+)
 from genaiservice.control.core.families import families, rank
-from genaiservice.control.core.pods import bare, settled, tally, ways_past
+from genaiservice.control.core.pods import Pod, bare, older, settled, tally, ways_past
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation
+from genaiservice.control.core.users_told import users_known
 from genaiservice.rules.verdict import OWNERS, Finding, Owner, Suspension
 
 
@@ -27,6 +36,7 @@ def all_conditions(situation: Situation) -> tuple[Condition, ...]:
         *families(situation.verdict.findings),
         policy,
         guarded,
+        *users_known(situation),
         allowed,
         ready(situation, guarded, allowed),
     )
@@ -67,7 +77,22 @@ def guard_enforced(situation: Situation) -> Condition:
         )
     if not settled(situation.pods):
         return plain(kind, Status.UNKNOWN, Reason.NO_PODS)
+    old = older(situation.pods, situation.config_hash) if situation.mode is Mode.ADOPTED else ()
+    if old:
+        return Condition(
+            type=kind, status=Status.FALSE, reason=Reason.OLDER_CONFIGURATION, message=_older(old)
+        )
     return plain(kind, Status.TRUE, Reason.ALL_GUARDED)
+
+
+def _older(pods: Sequence[Pod]) -> Text:
+    meaning = MEANINGS[Reason.OLDER_CONFIGURATION]
+    names, owners = [pod.name for pod in pods], sorted({pod.workload for pod in pods} - {""})
+    how = f"kubectl rollout restart {' '.join(owners[:NAMED])}" if owners else ""
+    return Text(
+        en=f"Pods {listed(names)}: {meaning.en} {how}".rstrip(),
+        zh=f"Pod {listed(names)}：{meaning.zh}{how}",
+    )
 
 
 def _conflict(situation: Situation) -> Text | None:

@@ -8,7 +8,6 @@ The words tell an SRE what is the case and what to do, in English first, then in
 from collections.abc import Iterator
 from typing import Final
 
-from genaiservice.api import names
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.declared import json_object, text
 from genaiservice.api.jsontree import Json, lookup
@@ -126,21 +125,6 @@ def _changed_revision(before: Json, after: Json) -> Iterator[EventNote]:
             message=f"Revision {now} is admitted and runs. | 版本 {now} 已放行并投入运行。",
             action="Admit",
         )
-
-
-def orphan(pod: str, service: str) -> EventNote:
-    """About a pod whose label names no GenAIService of its namespace (regarding: the pod)."""
-    return EventNote(
-        type=WARNING,
-        reason="ServiceNotFound",
-        message=in_bytes(
-            f"Pod {pod} carries {names.LABEL_SERVICE}={service}, but this namespace has no "
-            f"GenAIService {service}: nobody guards it. Create the GenAIService or correct the "
-            f"label. | Pod {pod} 的标签 {names.LABEL_SERVICE}={service} 未指向本命名空间中的任何 "
-            "GenAIService，无人看护；请创建该 GenAIService 或更正标签。"
-        ),
-        action="CheckPods",
-    )
 
 
 def _by_type(status: Json) -> dict[str, Json]:

@@ -40,7 +40,8 @@ def close(situation: Situation) -> Iterator[PodPatch]:
 def stamp(situation: Situation) -> Iterator[PodPatch]:
     """New terms make the kubelet refresh the volume; the end of a suspension opens the guard.
 
-    A gated pod has no kubelet yet, and a pod without guard nothing to refresh.
+    A gated pod has no kubelet yet, and a pod without guard nothing to refresh. A pod of another
+    controller is told once with which guard.json it began; a managed one knows from its template.
     """
     wanted = _directive(situation)
     for pod in situation.pods:
@@ -48,14 +49,16 @@ def stamp(situation: Situation) -> Iterator[PodPatch]:
         reached = pod.guarding is not Guarding.UNGUARDED and not pod.gated
         stamped = situation.policy_stamp if reached and situation.serves_policy else policy
         reopened = not wanted and pod.annotation(names.ANNOTATION_DIRECTIVE)
-        if stamped != policy or reopened:
-            yield _annotate(pod, wanted, stamped)
+        begins = reached and pod.annotation(names.ANNOTATION_CONFIG) is None
+        config = situation.config_hash if begins and situation.mode is Mode.ADOPTED else ""
+        if stamped != policy or reopened or config:
+            yield _annotate(pod, wanted, stamped, config)
 
 
-def _annotate(pod: Pod, directive: str, policy: str) -> PodPatch:
+def _annotate(pod: Pod, directive: str, policy: str, config: str = "") -> PodPatch:
+    told = {names.ANNOTATION_DIRECTIVE: directive, names.ANNOTATION_POLICY: policy}
     return PodPatch(
-        pod=pod.ref,
-        annotations={names.ANNOTATION_DIRECTIVE: directive, names.ANNOTATION_POLICY: policy},
+        pod=pod.ref, annotations=told | ({names.ANNOTATION_CONFIG: config} if config else {})
     )
 
 

@@ -50,6 +50,17 @@ class Pod:
             uid=text(meta.get("uid")),
         )
 
+    @property
+    def workload(self) -> str:
+        """What `kubectl rollout restart` takes to make this pod anew, "" when it is unknown."""
+        for owner in _items(lookup(self.body, "metadata", "ownerReferences")):
+            kind, name = text(owner.get("kind")), text(owner.get("name"))
+            if owner.get("controller") is True and kind == "ReplicaSet":
+                return f"deployment/{name.rpartition('-')[0]}" if "-" in name else ""
+            if owner.get("controller") is True and kind in ("StatefulSet", "DaemonSet"):
+                return f"{kind.lower()}/{name}"
+        return ""
+
     def annotation(self, key: str) -> str | None:
         value = lookup(self.body, "metadata", "annotations", key)
         return value if isinstance(value, str) else None
@@ -133,6 +144,12 @@ def bare(pods: tuple[Pod, ...], mode: Mode) -> tuple[Pod, ...]:
     """
     right = (Guarding.GUARDED, Guarding.OUTDATED) if mode is Mode.MANAGED else (Guarding.GUARDED,)
     return tuple(pod for pod in settled(pods) if not pod.gated and pod.guarding not in right)
+
+
+def older(pods: tuple[Pod, ...], config: str) -> tuple[Pod, ...]:
+    """Guarded pods that were told an older guard.json than `config` (its hash) when they began."""
+    told = ((pod, pod.annotation(names.ANNOTATION_CONFIG)) for pod in settled(pods))
+    return tuple(pod for pod, began in told if config and began and began != config)
 
 
 def tally(pods: tuple[Pod, ...], mode: Mode) -> Tally:

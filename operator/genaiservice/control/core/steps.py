@@ -33,8 +33,8 @@ class PodRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodPatch:
-    """The annotations that the operator keeps on a pod, all of them (field manager
-    `names.FIELD_MANAGER_PODS`); a value "" is written as such."""
+    """Annotations that the operator keeps on a pod (field manager `names.FIELD_MANAGER_PODS`); a
+    value "" is written as such, and one that is not here stays as it is."""
 
     pod: PodRef
     annotations: Mapping[str, str]

@@ -118,7 +118,8 @@ def test_an_allowed_service_is_told_in_the_words_of_its_reason() -> None:
 
 def test_what_the_operator_sees_stands_beside_the_duties() -> None:
     seen = {one.type: one for one in built(in_cluster()).seen}
-    assert set(seen) == {"ModerationPolicyReady", "GuardEnforced", "RolloutAllowed", "Ready"}
+    operators = {"ModerationPolicyReady", "GuardEnforced", "UsersKnown", "RolloutAllowed", "Ready"}
+    assert set(seen) == operators
     assert seen["RolloutAllowed"].since == "2026-11-25"
 
 

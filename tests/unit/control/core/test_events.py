@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from genaiservice.control.core.events import MESSAGE_BYTES, in_bytes, orphan
+from genaiservice.control.core.events import MESSAGE_BYTES, in_bytes
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.plan import plan
 from genaiservice.rules.verdict import Result, Verdict
@@ -112,12 +112,6 @@ def test_an_event_names_the_requirement_and_what_to_do_english_first() -> None:
     assert "IM-17-2" in english
     assert "IM-17-2" in chinese
     assert len(note.message.encode()) <= MESSAGE_BYTES
-
-
-def test_a_label_that_names_no_service_is_answered_with_the_next_step() -> None:
-    note = orphan("model-0", "chta")
-    assert "no GenAIService chta" in note.message
-    assert "correct the label" in note.message
 
 
 def test_a_long_message_is_cut_between_characters() -> None:
