@@ -27,7 +27,7 @@ from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.route import FORMS
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.headers import Field, passing, request_head
-from genaiservice.guard.holding import Held, Larder
+from genaiservice.guard.holding import Larder
 from genaiservice.guard.intake import PASSED_METHODS, Intake, RefusedError, check_head
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.outcome import outcome
@@ -204,7 +204,7 @@ class App:
             pace=parts.metrics.pace,
             patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
             comments_after=parts.settings.config.limits.comment_seconds,
-            held=Held(parts.larder),
+            larder=parts.larder,
             desk=parts.desk,
         )
         client.reader = relay

@@ -21,23 +21,3 @@ class Larder:
 
     def free(self, size: int) -> None:
         self.bytes -= size
-
-
-class Held:
-    """The share of one answer."""
-
-    __slots__ = ("_larder", "_size")
-
-    def __init__(self, larder: Larder) -> None:
-        self._larder = larder
-        self._size = 0
-
-    def take(self, size: int) -> bool:
-        if not self._larder.take(size):
-            return False
-        self._size += size
-        return True
-
-    def free(self) -> None:
-        self._larder.free(self._size)
-        self._size = 0

@@ -35,7 +35,7 @@ from genaiservice.guard.core.effects import (
 from genaiservice.guard.core.exchange import Exchange, State
 from genaiservice.guard.core.protocols import EVENTS
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
-from genaiservice.guard.holding import Held
+from genaiservice.guard.holding import Larder
 from genaiservice.guard.metrics import Pace
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
 from genaiservice.guard.vigil import Vigil
@@ -64,6 +64,7 @@ class Relay:
         "_files",
         "_forward",
         "_held",
+        "_larder",
         "_loop",
         "_pace",
         "_record",
@@ -84,11 +85,11 @@ class Relay:
         pace: Pace,
         patience: float,
         comments_after: float,
-        held: Held,
+        larder: Larder,
         desk: "LabelDesk | None" = None,
     ) -> None:
-        """`patience` and `comments_after` as the `Vigil` knows them. `held`: what this answer keeps
-        in memory. `desk`: where files get their labels."""
+        """`patience` and `comments_after` as the `Vigil` knows them. `larder`: the memory that
+        whole answers share. `desk`: where files get their labels."""
         self._exchange = exchange
         self._answer = answer
         self._client = client
@@ -111,7 +112,8 @@ class Relay:
         self._fields: list[Field] = []
         self._forward: bytes | None = None
         self._files: tuple[File, ...] | None = None
-        self._held = held
+        self._larder = larder
+        self._held = 0
         self._desk = desk
         self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
         """The last parts of the answer's body that went to the client."""
@@ -238,8 +240,8 @@ class Relay:
                 self._send(effects[0].data)  # what nearly every chunk comes to
             elif effects:
                 self._perform(effects)
-            elif self._exchange.state is State.COLLECTING and not self._held.take(len(data)):
-                self.break_off("answers_held")
+            elif self._exchange.state is State.COLLECTING:
+                self._hold(len(data))
         except Exception as error:
             self._collapse(error)
 
@@ -275,6 +277,12 @@ class Relay:
         self._finish()
 
     # -- within
+
+    def _hold(self, size: int) -> None:
+        if self._larder.take(size):
+            self._held += size
+        else:
+            self.break_off("answers_held")
 
     def _guarded(self, step: Callable[[], list[Effect]]) -> None:
         if self._done:
@@ -376,4 +384,5 @@ class Relay:
         if self._connection is not None:
             self._connection.release()
             self._connection = None
-        self._held.free()
+        self._larder.free(self._held)
+        self._held = 0

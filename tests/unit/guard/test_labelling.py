@@ -14,7 +14,7 @@ from genaiservice.api.problem import ProblemError
 from genaiservice.guard import labelling
 from genaiservice.guard.account import Account, Route
 from genaiservice.guard.core.effects import File, Unlabelled
-from genaiservice.guard.holding import Held, Larder
+from genaiservice.guard.holding import Larder
 from genaiservice.guard.labelling import LabelDesk
 from tests.unit.guard.media.samples import OURS, picture
 
@@ -100,12 +100,9 @@ def test_a_missing_font_is_told_at_once() -> None:
 
 def test_answers_share_one_larder_and_give_back_what_they_held() -> None:
     larder = Larder(10)
-    first, second = Held(larder), Held(larder)
-    assert first.take(6)
-    assert not second.take(5)
-    assert second.take(4)
-    first.free()
-    assert second.take(6)
-    second.free()
-    first.free()
-    assert larder.bytes == 0
+    assert larder.take(6)
+    assert not larder.take(5)
+    assert larder.take(4)
+    larder.free(6)
+    assert larder.take(6)
+    assert not larder.take(1)
