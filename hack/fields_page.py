@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/reference/<lang>/compliance-fields.md: every field of spec.compliance, and every limit.
 
-The descriptions are those of the CRD (`kubectl explain`), which hold the Chinese terms.
+The descriptions are those of the CRD (`kubectl explain`), in Chinese those of cli/fields.zh.yaml.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from genaiservice.api import names
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.commands.explain import BASES
+from genaiservice.cli.kept import schemas
+from genaiservice.cli.wording import described
 from genaiservice.rules.pack import load_catalogue
 
-CRD: Final = Path(__file__).parents[1] / "crds" / "genaiservices.yaml"
 TITLE: Final = Text(en="# Fields of spec.compliance", zh="# spec.compliance 申报字段")
 NOTE: Final = Text(
     en="As `kubectl explain genaiservice.spec.compliance` shows them. A document is {title, uri, "
     "sha256, issuedOn, validUntil, signedBy}; a list is marked with [].",
-    zh="内容与 `kubectl explain genaiservice.spec.compliance` 一致，说明文字为英文并附中文术语。"
+    zh="字段与 `kubectl explain genaiservice.spec.compliance`（英文）一致。"
     "文件类字段的形式为 {title, uri, sha256, issuedOn, validUntil, signedBy}；[] 表示列表。",
 )
 FIELDS: Final = Text(
@@ -48,7 +47,7 @@ def fields_page(lang: Lang) -> Iterator[str]:
     used = _used()
     for path, node in _fields(_compliance(), ""):
         ids = ", ".join(used.get(path, ()))
-        yield f"| `{path}` | {_type(node)} | {_cell(node['description'])} | {ids} |"
+        yield f"| `{path}` | {_type(node)} | {_cell(described(node).in_(lang))} | {ids} |"
     yield ""
     yield LIMITS.in_(lang)
     yield ""
@@ -64,8 +63,7 @@ def fields_page(lang: Lang) -> Iterator[str]:
 
 
 def _compliance() -> Any:
-    tree = yaml.safe_load(CRD.read_text("utf-8"))
-    schema = tree["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema = schemas()[names.KIND_SERVICE]
     return schema["properties"]["spec"]["properties"]["compliance"]
 
 

@@ -15,12 +15,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from genaiservice.api import names
 from genaiservice.api.jsontree import Json
 from genaiservice.rules.pack import Catalogue, Files, catalogue_of, parse_yaml
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _CRDS: Final = (_PACKAGE / "crds", _PACKAGE.parents[1] / "crds")
 """In an installation, and in a checkout."""
+_WORDS: Final = Path(__file__).with_name("fields.zh.yaml")
+_DOCUMENT: Final = {"title", "uri", "sha256"}
+"""What a document has, wherever one is declared."""
 
 
 @cache
@@ -45,11 +49,43 @@ def catalogue_in(files: Files) -> Catalogue:
 @cache
 def crds() -> Mapping[str, Json]:
     """The CRDs that this release ships, by kind."""
+    trees = _trees(_shipped())
+    return {tree["spec"]["names"]["kind"]: tree for tree in trees.values()}
+
+
+@cache
+def schemas() -> Mapping[str, Json]:
+    """Their schemas, by kind; `x-zh` says what a field of a declaration means in Chinese."""
+    trees = _trees(_shipped() | {_WORDS.name: _WORDS.read_bytes()})
+    words = trees.pop(_WORDS.name)
+    found = {
+        tree["spec"]["names"]["kind"]: tree["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        for tree in trees.values()
+    }
+    spec = found[names.KIND_SERVICE]["properties"]["spec"]
+    _word(spec["properties"]["compliance"], "", words)
+    return found
+
+
+def _shipped() -> dict[str, bytes]:
     folder = next((place for place in _CRDS if place.is_dir()), None)
     if folder is None:
         raise FileNotFoundError("the CRDs are missing from the installation")
-    files = {path.name: path.read_bytes() for path in folder.glob("*.yaml")}
-    return {tree["spec"]["names"]["kind"]: tree for tree in _trees(files).values()}
+    return {path.name: path.read_bytes() for path in folder.glob("*.yaml")}
+
+
+def _word(node: Any, path: str, words: Json) -> None:
+    for name, child in node.get("properties", {}).items():
+        below = f"{path}.{name}".removeprefix(".") + ("[]" if "items" in child else "")
+        if meaning := words["fields"].get(below):
+            child["x-zh"] = meaning
+        inner = child.get("items", child)
+        parts = inner.get("properties", {})
+        if parts.keys() >= _DOCUMENT:
+            for part in parts.keys() & words["document"].keys():
+                parts[part]["x-zh"] = words["document"][part]
+        else:
+            _word(inner, below, words)
 
 
 def _trees(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -64,10 +100,11 @@ def _trees(files: Mapping[str, bytes]) -> dict[str, Any]:
             return trees
     trees = {name: parse_yaml(name, content) for name, content in files.items()}
     data = json.dumps(trees, ensure_ascii=False).encode()
-    if json.loads(data) == trees:  # a key that is no text would be another one next time
+    plain: dict[str, Any] = json.loads(data)  # aliases of YAML would be one object in many places
+    if plain == trees:  # a key that is no text would be another one next time
         with suppress(OSError):
             _keep(path, data)
-    return trees
+    return plain
 
 
 def _folder() -> Path:

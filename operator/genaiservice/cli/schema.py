@@ -17,7 +17,7 @@ from genaiservice.api import names
 from genaiservice.api.jsontree import Json, MutableJson
 from genaiservice.api.problem import EMPTY, Problem, Text
 from genaiservice.cli import cel, wording
-from genaiservice.cli.kept import crds
+from genaiservice.cli.kept import schemas
 
 _MATCHES: Final = re.compile(r"self(\.trim\(\))?\.matches\('((?:[^'\\]|\\.)*)'\)")
 _DATE: Final = " && !format.date().validate(self).hasValue()"
@@ -59,7 +59,7 @@ def defaulted(body: Json, kind: str = names.KIND_SERVICE) -> MutableJson:
 
 @cache
 def _schema(kind: str) -> MutableJson:
-    tree = crds()[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    tree = schemas()[kind]
     schema = _closed({**tree, "properties": {**tree["properties"]}})
     metadata = schema["properties"]["metadata"]
     metadata |= {
@@ -81,7 +81,7 @@ def _validator(kind: str) -> Any:
 
 def node_at(path: str, kind: str = names.KIND_SERVICE) -> Json | None:
     """The schema of a field path; `[]` and indexes mean the items of a list."""
-    node: Any = crds()[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    node: Any = schemas()[kind]
     for step in re.findall(r"\[\d*\]|[^.\[\]]+", path):
         properties = node.get("properties", {})
         node = node.get("items") if step.startswith("[") else properties.get(step)

@@ -21,6 +21,7 @@ from genaiservice.api.jsontree import Json, MutableJson, merge_patch
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.kept import catalogue
 from genaiservice.cli.schema import node_at
+from genaiservice.cli.wording import described
 from genaiservice.cli.yamlpage import Page
 from genaiservice.rules.cases import put, steps_of
 from genaiservice.rules.compile import CompiledStep
@@ -206,7 +207,7 @@ class _Hints:
         about = AS_IT_IS
         if not words:
             hint = self._expected(path.removesuffix("[]")) or self._expected(path)
-            words = (hint or _sentence(str(node.get("description", "")))).in_(self._lang)
+            words = (hint or _meaning(node)).in_(self._lang)
             about = MEASURED if hint else AS_IT_IS
         if isinstance(value, str) and _DAY.fullmatch(value) and "YYYY" not in words:
             words += " (YYYY-MM-DD)" if self._lang is Lang.EN else "（YYYY-MM-DD）"
@@ -242,12 +243,8 @@ def _short(words: str) -> str:
     return f"{line[: WORDS - 1].rpartition(' ')[0] or line[: WORDS - 1]}…"
 
 
-_CHINESE: Final = re.compile(r"[(（]([^()（）]*[\u4e00-\u9fff][^()（）]*)[)）]")
-
-
-def _sentence(text: str) -> Text:
-    """The first sentence of a description; in Chinese the term that it gives in brackets."""
-    flat = " ".join(text.split())
-    first = re.split(r"; |(?<!Art)\. ", flat, maxsplit=1)[0].rstrip(".")
-    term = _CHINESE.search(first)
-    return Text(en=first, zh=term[1] if term else first)
+def _meaning(node: Json) -> Text:
+    """What a field means, in the first sentence of its description."""
+    words = described(node)
+    first = re.split(r"; |(?<!Art)\. ", words.en, maxsplit=1)[0].rstrip(".")
+    return Text(en=first, zh=words.zh)

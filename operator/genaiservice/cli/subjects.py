@@ -8,14 +8,15 @@ the part of the complete declaration that they read.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 from genaiservice.api.jsontree import Json
-from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.api.problem import EMPTY, Problem, ProblemError, Text
 from genaiservice.cli.articles import ARTICLES
 from genaiservice.cli.kept import catalogue
 from genaiservice.cli.schema import node_at
-from genaiservice.cli.wording import nearest
+from genaiservice.cli.wording import described, short
 from genaiservice.rules.limits import numbered
 from genaiservice.rules.paths import ROOT
 from genaiservice.rules.requirement import Requirement, Step
@@ -47,7 +48,7 @@ class Article:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     path: str
-    description: str
+    description: Text
     kind: Text
     children: tuple[str, ...]
     read_by: tuple[tuple[Requirement, list[Text]], ...]
@@ -120,7 +121,7 @@ def _described(path: str, node: Json, every: list[Requirement]) -> Field:
     children = sorted(item.get("properties", {})) if isinstance(item, dict) else []
     return Field(
         path=path,
-        description=" ".join(str(node.get("description", "")).split()),
+        description=described(node),
         kind=_kind(node),
         children=tuple(children),
         read_by=read_by,
@@ -141,7 +142,7 @@ def _kind(node: Json) -> Text:
     if "enum" in node:
         listed = ", ".join(map(str, node["enum"]))
         return Text(en=f"one of {listed}", zh=f"{listed} 之一")
-    bounds = [f"{word} {node[key]}" for key, word in _BOUNDS.items() if key in node]
+    bounds = [f"{word} {short(node[key])}" for key, word in _BOUNDS.items() if key in node]
     name = str(node.get("type", "any"))
     text = f"{name} ({', '.join(bounds)})" if bounds else name
     return Text(en=text, zh=text)
@@ -189,17 +190,43 @@ def _yaml(tree: Any) -> str:
 
 def _nothing(subject: str, every: list[Requirement]) -> Problem:
     shown = subject[:60]
-    near = nearest(subject, [one.id for one in every])
-    known = ", ".join(one.id for one in every)
+    near = _near(subject, every)
+    listed = ", ".join(near)
     return Problem(
         what=Text(
             en=f"no requirement, article or field {shown!r}", zh=f"没有要求、条款或字段 {shown!r}"
         ),
-        why=Text(en=f"requirements: {known}", zh=f"要求编号：{known}"),
+        why=EMPTY,
         next=Text(
-            en=(f"did you mean {near}? " if near else "")
-            + "give one of these, an article from 1 to 24, or a field such as filings[].number",
-            zh=(f"是否为 {near}？" if near else "")
-            + "请使用其一、1 至 24 的条款号，或字段路径如 filings[].number",
+            en=(f"did you mean {listed}? " if near else "")
+            + "give a requirement such as IM-17-1, an article from 1 to 24, or a field such as "
+            "filings[].number; `genaictl explain 17` lists the requirements of an article",
+            zh=(f"是否为 {listed}？" if near else "")
+            + "请给出要求编号（如 IM-17-1）、1 至 24 的条款号，或字段路径（如 filings[].number）；"
+            "`genaictl explain 17` 列出该条的各项要求",
         ),
     )
+
+
+def _near(subject: str, every: list[Requirement]) -> list[str]:
+    """What may be meant: ids and fields written alike, and titles that hold the word."""
+    wanted = subject.lower().removeprefix("spec.").removeprefix("compliance.")[:100]
+    node = node_at(ROOT) or {}
+    known = {one.id.lower(): one.id for one in every}
+    known |= {path.replace("[]", "").lower(): path for path in _paths(node, "")}
+    # `get_close_matches` takes its time for each; a few hundred are no wait.
+    alike = get_close_matches(wanted.replace("[]", ""), list(known), n=3, cutoff=0.75)
+    held = [one.id for one in every if _titled(one, wanted)]
+    return list(dict.fromkeys([*(known[one] for one in alike), *(held[:5] if wanted else ())]))
+
+
+def _titled(requirement: Requirement, word: str) -> bool:
+    return any(word in title.lower() for title in (requirement.title.en, requirement.title.zh))
+
+
+def _paths(node: Json, path: str) -> Iterator[str]:
+    for name, child in node.get("properties", {}).items():
+        below = f"{path}.{name}".removeprefix(".")
+        yield below
+        inner = child.get("items", child)
+        yield from _paths(inner, f"{below}[]" if inner is not child else below)

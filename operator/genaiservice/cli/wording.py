@@ -60,9 +60,9 @@ def problems(error: Any, node: Json, path: str, root: Json) -> Iterator[tuple[st
             yield "duplicate", twice("", path)
         case _ if word in _LIMITS:
             limit = _LIMITS[word].format(limit=node[word])
-            yield "limit", _problem(path, _is(value), limit, _use(node))
+            yield "limit", _problem(path, _is(value), limit, described(node))
         case _:
-            yield "value", _problem(path, _is(value), _use(node))
+            yield "value", _problem(path, _is(value), described(node))
 
 
 def by_rule(message: str, path: str) -> Problem:
@@ -102,9 +102,10 @@ def short(value: Any) -> str:
     return text if len(text) <= VALUE_LENGTH else f"{text[:VALUE_LENGTH]}…"
 
 
-def _use(node: Json) -> Text:
-    described = " ".join(str(node.get("description", "")).split())
-    return Text(en=described, zh=described) if described else EMPTY
+def described(node: Json) -> Text:
+    """What a field of the schema means."""
+    words = " ".join(str(node.get("description", "")).split())
+    return Text(en=words, zh=str(node.get("x-zh", words))) if words else EMPTY
 
 
 def _mistyped(value: Any, node: Json, path: str) -> Problem:
@@ -118,7 +119,7 @@ def _mistyped(value: Any, node: Json, path: str) -> Problem:
             en=f"is {seen.en}{shown.en}, where {words.en} belongs",
             zh=f"现为{seen.zh}{shown.zh}，应为{words.zh}",
         ),
-        _retyped(value, wanted) or _use(node),
+        _retyped(value, wanted) or described(node),
     )
 
 
@@ -171,7 +172,7 @@ def _misshapen(value: Any, node: Json, path: str) -> Problem:
             ),
             message,
         )
-    return _problem(path, _is(value), message if message.en else _use(node))
+    return _problem(path, _is(value), message if message.en else described(node))
 
 
 def _fits(text: str, node: Json) -> bool:
@@ -185,7 +186,7 @@ def _missing(name: str, node: Json, path: str) -> Problem:
     child = node.get("properties", {}).get(name, {})
     where = f"{path}.{name}".removeprefix(".")
     add = Text(en="add it", zh="请补充")
-    return _problem(where, Text(en="is missing", zh="缺少该字段"), add, _use(child))
+    return _problem(where, Text(en="is missing", zh="缺少该字段"), add, described(child))
 
 
 def _unknown(name: str, node: Json, path: str, root: Json) -> Problem:

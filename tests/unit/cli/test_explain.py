@@ -43,7 +43,24 @@ def test_a_subject_is_found_by_any_of_its_names(subject: list[str], says: str) -
 def test_a_subject_that_is_nothing_is_bad_input_with_what_there_is(subject: str) -> None:
     ran = genaictl("explain", subject)
     assert ran.code == 2
-    assert "IM-15-1" in ran.err
+    assert "IM-17-1" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("subject", "near"),
+    [
+        ("IM-17-22", "IM-17-2"),
+        ("filings.numbr", "filings[].number"),
+        ("compliants.url", "complaints.url"),
+        ("spec.compliance.scop.audience", "scope.audience"),
+        ("关键词", "IM-04-2"),
+        ("complaint", "IM-15-1"),
+    ],
+)
+def test_a_subject_that_is_nearly_one_is_asked_for(subject: str, near: str) -> None:
+    ran = genaictl("explain", subject)
+    assert ran.code == 2
+    assert near in ran.err.partition("did you mean ")[2].partition("?")[0].split(", ")
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

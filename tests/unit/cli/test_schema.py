@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API server would refuse is said beforehand, with what to write instead."""
 
+import re
+from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -9,7 +12,8 @@ import yaml
 from genaiservice.api import names
 from genaiservice.cli import cel
 from genaiservice.cli.kept import crds
-from genaiservice.cli.schema import defaulted, faults
+from genaiservice.cli.schema import defaulted, faults, node_at
+from genaiservice.cli.wording import described
 from genaiservice.rules.cases import put, steps_of
 from tests.unit.cli.run import ROOT
 
@@ -197,3 +201,27 @@ def test_a_rule_that_is_not_covered_is_refused_at_once(rule: str) -> None:
 
 def test_every_kind_of_the_product_has_its_schema() -> None:
     assert set(crds()) >= {names.KIND_SERVICE, names.KIND_PROFILE, names.KIND_POLICY}
+
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def declared(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, child in node.get("properties", {}).items():
+        yield f"{path}.{name}", child
+        yield from declared(child.get("items", child), f"{path}.{name}")
+
+
+def test_every_field_of_a_declaration_is_described_in_chinese() -> None:
+    node = node_at("spec.compliance")
+    silent = [path for path, child in declared(node) if not CHINESE.search(described(child).zh)]
+    assert silent == []
+    english = re.compile(r"\b(the|which|of|when)\b")
+    assert [path for path, child in declared(node) if english.search(described(child).zh)] == []
+
+
+def test_no_chinese_description_is_of_a_field_that_is_gone() -> None:
+    text = (resources.files("genaiservice.cli") / "fields.zh.yaml").read_text("utf-8")
+    paths = [path.removesuffix("[]") for path in yaml.safe_load(text)["fields"]]
+    gone = [path for path in paths if "x-zh" not in (node_at(f"spec.compliance.{path}") or {})]
+    assert gone == []
