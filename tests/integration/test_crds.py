@@ -496,7 +496,10 @@ def test_a_policy_sees_through_the_usual_disguises_unless_told_otherwise(
     spec = offer(control_plane, least)["spec"]
     assert spec["actions"] == {"default": "Block"}
     assert spec["mask"] == "＊"
-    assert spec["normalisation"] == dict(policy_file.NORMALISATIONS)
+    assert spec["normalisation"] == {
+        **policy_file.NORMALISATIONS,
+        **dict.fromkeys(policy_file.FORMS, False),
+    }
 
 
 # What people read ------------------------------------------------------------------------------

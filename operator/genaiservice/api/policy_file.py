@@ -44,6 +44,8 @@ NORMALISATIONS: Final[Mapping[str, bool]] = {
     "repeats": False,
 }
 """The switches and whether each is on when nothing is said; the CRD has the same defaults."""
+FORMS: Final = ("pinyin", "components")
+"""Further forms of a class's terms, written out by the operator (switches of the same names)."""
 
 RISK_CLASSES: Final = tuple(
     f"A{group}{letter}"
@@ -179,6 +181,8 @@ def _check_classes(root: Fields) -> None:
                     zh=f"词条长度应为 1 到 {TERM_CHARACTERS} 个字符",
                 ),
             )
+        for form in FORMS:
+            entry.texts(form, most=10_000_000)
         size += _check_shapes(entry)
         entry.end()
     if size > pattern.TOTAL_LIMIT:

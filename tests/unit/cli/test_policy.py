@@ -157,3 +157,38 @@ def test_what_cannot_be_packed_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     absent = str(tmp_path / "no" / "policy.json")
     ran = genaictl("policy", "pack", two[0], "--to", absent)
     assert (ran.code, absent in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "through"),
+    [
+        ("违禁样本", []),
+        ("违 禁 样样本", ["separators", "repeats"]),
+        ("違禁樣本", ["traditional"]),
+        ("WEI jin yang ben", ["pinyin", "case"]),
+        ("辶韦禁样本", ["components"]),
+        ("ＢＡＡＡＤ", ["width", "case", "repeats"]),
+        ("１３８１２３", []),
+    ],
+)
+def test_what_was_met_names_the_switches_that_saw_through_it(
+    text: str, through: list[str], tmp_path: Path
+) -> None:
+    policy = {
+        "apiVersion": "compliance.genai.dev/v1alpha1",
+        "kind": "ModerationPolicy",
+        "metadata": {"name": "seeing"},
+        "spec": {
+            "sources": [{"name": "a", "riskClass": "A1a", "inline": ["违禁样本", "bad"]}],
+            "patterns": [{"name": "n", "riskClass": "A4e", "pattern": "138\\d{3}"}],
+            "normalisation": {"repeats": True, "pinyin": True, "components": True},
+        },
+    }
+    file = listed(tmp_path, json.dumps(policy), "policy.yaml")
+    ((met,),) = (
+        row["met"]
+        for row in json.loads(genaictl("policy", "test", file, "--text", text, "-o", "json").out)
+    )
+    assert met["through"] == through
+    shown = genaictl("policy", "test", file, "--text", text).out
+    assert ("seen through: " + ", ".join(through) in shown) is bool(through)

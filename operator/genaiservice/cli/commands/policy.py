@@ -41,6 +41,7 @@ NO_NUMBER: Final = Text(en="no number named", zh="未规定数量")
 NOTES: Final = Text(en="notes", zh="备注")
 BLOCKED: Final = Text(en="blocked", zh="阻断")
 PASSES: Final = Text(en="passes", zh="放行")
+THROUGH: Final = Text(en="seen through: {names}", zh="识破：{names}")
 LEAVES: Final = Text(en="the reader sees", zh="用户看到")
 ACTIONS: Final = {
     "Block": ("✗", "red", Text(en="block", zh="阻断")),
@@ -208,7 +209,9 @@ def _result(paper: Paper, one: "Loaded", result: "Screened") -> None:
     for met in result.met:
         mark, colour, action = ACTIONS[met.action]
         place = f"{met.start}-{met.end}"
-        paper.line(f"{mark} {action.in_(paper.lang)}  {met.risk}  {place}  {met.text}", colour, 4)
+        told = THROUGH.format(names=", ".join(met.through)).in_(paper.lang) if met.through else ""
+        row = (action.in_(paper.lang), met.risk, place, met.text, told)
+        paper.line(f"{mark} {'  '.join(filter(None, row))}", colour, 4)
     paper.pair(LEAVES, result.leaves)
     paper.line()
 
@@ -250,7 +253,13 @@ def _screened(one: "Loaded", result: "Screened") -> MutableJson:
         "blocked": result.blocked,
         "leaves": result.leaves,
         "met": [
-            {"risk": met.risk, "action": met.action, "start": met.start, "end": met.end}
+            {
+                "risk": met.risk,
+                "action": met.action,
+                "start": met.start,
+                "end": met.end,
+                "through": list(met.through),
+            }
             for met in result.met
         ],
     }

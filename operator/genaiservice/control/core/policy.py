@@ -22,7 +22,7 @@ from genaiservice.api.names import KIND_POLICY
 from genaiservice.api.policy_file import NORMALISATIONS, RISK_CLASSES, Action
 from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.api.terms import LIST_BYTES, TermList, decode, parse_terms
-from genaiservice.control.core import policy_problems
+from genaiservice.control.core import forms, policy_problems
 from genaiservice.control.core.guard_users import band_policies
 from genaiservice.control.core.observed import Observed, policy_config_maps, policy_name
 
@@ -116,6 +116,7 @@ def _resolve(inputs: _Inputs) -> Resolved:
         gathered.problems.append(policy_problems.no_terms(where))
     if not gathered.problems:
         tree = _tree(spec, text(lookup(inputs.policy, "metadata", "name")), gathered.by_class)
+        _add_forms(tree, spec)
         _add_shapes(tree, spec)
         _add_answers(tree, spec)
         gathered.problems.extend(_add_thresholds(tree, spec, where))
@@ -239,6 +240,14 @@ def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, 
             name: switches.get(name, usual) for name, usual in NORMALISATIONS.items()
         },
     }
+
+
+def _add_forms(tree: dict[str, Any], spec: Json) -> None:
+    """Pinyin and split characters of the terms, where the policy wishes them."""
+    for name, make in forms.FORMS.items():
+        if lookup(spec, "normalisation", name) is True:
+            for part in tree["classes"].values():
+                part[name] = sorted(set(make(part["terms"])))
 
 
 def _add_shapes(tree: dict[str, Any], spec: Json) -> None:

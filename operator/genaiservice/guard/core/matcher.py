@@ -25,6 +25,8 @@ class Risk(NamedTuple):
     name: str
     action: Action
     threshold: int = 1
+    sort: str = "term"
+    """What of the class this is: its terms, or further forms of them (pinyin, components)."""
 
     @property
     def strength(self) -> int:
@@ -42,7 +44,7 @@ class Rule:
     index: int
     action: Action
     sort: str = "term"
-    """Or pattern, context: each has its own numbers."""
+    """Or pinyin, components, pattern, context: each has its own numbers."""
     threshold: int = 1
 
     @property
@@ -201,5 +203,6 @@ class TermSet:
             risk=risk.name,
             index=self._index_of[place],
             action=risk.action,
+            sort=risk.sort,
             threshold=risk.threshold,
         )

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from genaiservice.api import pattern
 from genaiservice.api.jsontree import Json, lookup
-from genaiservice.api.policy_file import USUAL_WITHIN
+from genaiservice.api.policy_file import FORMS, USUAL_WITHIN
 from genaiservice.api.problem import Lang, Problem, ProblemError, Text
 from genaiservice.guard.core.effects import Action, Decision
 from genaiservice.guard.core.matcher import Risk, Rule, TermSet
@@ -79,10 +79,12 @@ def compile_policy(tree: Json, digest: str) -> Policy:
     problems = list(_shape_problems(tree))
     if problems:
         raise ProblemError(*problems)
-    normaliser = Normaliser(_switches(tree.get("normalisation", {})))
+    normaliser = Normaliser(switches_of(tree.get("normalisation", {})))
     classes = tuple(
-        Risk(risk, _action(part), part.get("threshold", 1))
+        Risk(risk, _action(part), part.get("threshold", 1), sort)
+        for sort in ("term", *FORMS)
         for risk, part in tree["classes"].items()
+        if sort == "term" or part.get(sort)
     )
     strongest, breaks, problems = _strongest(tree["classes"], classes, normaliser)
     if problems:
@@ -121,7 +123,9 @@ def compile_policy(tree: Json, digest: str) -> Policy:
 
 def _shapes(tree: Json, classes: tuple[Risk, ...], normaliser: Normaliser) -> Iterator[Shape]:
     """Patterns and context rules, each with its place in the policy."""
-    for risk, action, threshold in classes:
+    for risk, action, threshold, sort in classes:
+        if sort != "term":
+            continue
         for index, written in enumerate(tree[risk].get("patterns", ())):
             rule = Rule(risk=risk, index=index, action=action, sort="pattern", threshold=threshold)
             yield pattern.parse(written), rule
@@ -153,7 +157,7 @@ def _action(part: Json) -> Action:
     return Action.BLOCK if part["action"] == "Replace" else Action(part["action"])
 
 
-def _switches(tree: Json) -> Switches:
+def switches_of(tree: Json) -> Switches:
     return Switches(
         width=tree.get("width", True),
         case=tree.get("case", True),
@@ -178,9 +182,11 @@ def _strongest(
     breaks: Breaks = {}
     problems: list[Problem] = []
     for place, risk in enumerate(classes):
-        terms = tree[risk.name]["terms"]
+        terms = tree[risk.name]["terms" if risk.sort == "term" else risk.sort]
         for index, normal in enumerate(normaliser.normalise_all(terms)):
             if not 2 <= len(normal) <= TERM_LIMIT:
+                if risk.sort != "term":
+                    continue  # the term itself is met; what a switch leaves of a form is no matter
                 problems.append(_unusable_term(f"classes.{risk.name}.terms[{index}]", len(normal)))
                 continue
             other = entries.get(normal)
@@ -244,8 +250,8 @@ def _shape_problems(tree: Any) -> Iterator[Problem]:
     classes = lookup(tree, "classes")
     if not isinstance(classes, dict):
         return
-    if len(classes) > 250:
-        yield _misshapen("classes", "at most 250 classes")
+    if len(classes) > 80:
+        yield _misshapen("classes", "at most 80 classes")  # each has three sorts of terms
     for risk, part in classes.items():
         if lookup(part, "action") not in ("Block", "Replace", "Mask", "Flag"):
             yield _misshapen(f"classes.{risk}.action", "Block, Replace, Mask or Flag")

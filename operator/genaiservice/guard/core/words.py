@@ -19,7 +19,7 @@ Too much: letters spelled apart by blanks that are a part of a longer word spell
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -145,11 +145,14 @@ class Words:
     A simple term has no gap of its own, and after its letters or digits nothing else.
     """
 
-    __slots__ = ("_complex", "_free")
+    __slots__ = ("_complex", "_free", "_open_gaps")
 
     def __init__(self, terms: Sequence[str], breaks: Mapping[str, frozenset[int]]) -> None:
         self._free = dict(breaks)
         self._complex = sorted(term for term in terms if term in breaks or _TURN.search(term))
+        self._open_gaps = frozenset(
+            term[:place] for term in self._complex for place in _gap_places(term, self.free(term))
+        )
 
     def free(self, term: str) -> frozenset[int]:
         return self._free.get(term, frozenset())
@@ -163,6 +166,8 @@ class Words:
         size = len(gaps.normal)
         if gaps.holds(start, size, frozenset(), None):
             return True
+        if spread is None and self._hopeless(gaps, start):
+            return False
         first = bisect_left(self._complex, prefix)
         for looked, term in enumerate(self._complex[first : first + COMPLEX_LOOKS + 1]):
             if looked == COMPLEX_LOOKS:
@@ -175,6 +180,28 @@ class Words:
             if len(term) > len(prefix) and gaps.holds(start, size, free, term[len(prefix)]):
                 return True
         return False
+
+    def _hopeless(self, gaps: Gaps, start: int) -> bool:
+        """Whether a blank and a joint stand where no complex term lets them: neither whole words
+        nor letters by themselves, whichever term it becomes."""
+        normal, at = gaps.normal, gaps.at
+        size = len(normal)
+        last = kind(normal[-1])
+        blank = last > 0 and at[size] == BLANK and normal[start:] not in self._open_gaps
+        joint = False
+        for place in range(start + 1, size):
+            own = kind(normal[place])
+            joined = own and own == kind(normal[place - 1])
+            if joined and normal[start:place] not in self._open_gaps:
+                blank = blank or at[place] == BLANK
+                joint = joint or at[place] == JOINED
+        return blank and joint
+
+
+def _gap_places(term: str, free: frozenset[int]) -> Iterator[int]:
+    """After how many characters of the term a gap means nothing."""
+    yield from free
+    yield from (turn.end() for turn in _TURN.finditer(term))
 
 
 def own_gaps(term: str, normaliser: Normaliser) -> frozenset[int]:

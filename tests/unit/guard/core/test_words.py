@@ -7,6 +7,7 @@ import pytest
 
 from genaiservice.guard.core.policy import compile_policy
 from genaiservice.guard.core.screener import Screener
+from genaiservice.guard.core.words import COMPLEX_LOOKS
 from tests.unit.guard.core.talk import REFUSAL
 
 
@@ -136,3 +137,13 @@ def test_a_run_of_what_vanishes_after_a_letter_costs_the_same_for_each_piece(
     for _ in range(100):
         assert machine.feed(filler) == ""
     assert machine.held == 102
+
+
+def test_of_many_terms_with_gaps_only_those_that_allow_this_gap_keep_a_text() -> None:
+    letters = "abcdefghijklmnopqrst"
+    terms = [f"sha {one}i{two}o" for one in letters for two in letters]
+    assert len(terms) > COMPLEX_LOOKS
+    machine = screener(*terms)
+    assert [machine.feed(piece) for piece in ("sh", " ", "sha", " ", "a", "x")] == [
+        *("", "sh ", "", "", "", "sha ax")
+    ]
