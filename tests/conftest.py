@@ -18,11 +18,12 @@ OPERATOR = ("genai-system", "genaiservice-operator")
 """Namespace and name of the operator's service account."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # With xdist's `--dist loadgroup`: one worker runs them all, on one control plane.
+    """What `--dist loadgroup` keeps on one worker: what shares the control plane, and each file."""
     for item in items:
-        if item.get_closest_marker("integration"):
-            item.add_marker(pytest.mark.xdist_group("control plane"))
+        shared = item.get_closest_marker("integration") is not None
+        item.add_marker(pytest.mark.xdist_group("control plane" if shared else item.path.name))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

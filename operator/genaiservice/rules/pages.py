@@ -18,6 +18,8 @@ from genaiservice.rules.numbers import normalise
 from genaiservice.rules.paths import FieldPath, relative
 
 _DIGITS: Final = "零一二三四五六七八九"
+_EDGE: Final = "\ue000"
+"""Of private use, so that no form of normalisation takes it away."""
 MOST: Final = 64
 """Addresses looked at for one service; further ones stay at level V1."""
 
@@ -42,13 +44,17 @@ class Needle:
     whole: bool = False
 
     def found_in(self, text: str) -> bool:
-        """`text` as `plain` returns it."""
+        """`text` as `searchable` returns it."""
+        if not self.whole:
+            text = text.replace(_EDGE, "")
         return all(any(self._holds(text, plain(part)) for part in group) for group in self.groups)
 
     def _holds(self, text: str, part: str) -> bool:
         if not self.whole:
             return part in text
-        return re.search(f"(?<![0-9{_DIGITS}十百]){re.escape(part)}", text) is not None
+        # 10<b>个</b>工作日 is one saying; a telephone number in the line before is another.
+        written = f"{_EDGE}*".join(map(re.escape, part))
+        return re.search(f"(?<![0-9{_DIGITS}十百]){written}", text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,11 @@ class Wanted:
 
 def plain(text: str) -> str:
     return normalise(text).casefold()
+
+
+def searchable(text: str) -> str:
+    """A page for `Needle.found_in`: `plain`, but where lines and elements end is still seen."""
+    return plain(text.replace("\n", _EDGE))
 
 
 def pages_of(declaration: Any) -> tuple[Wanted, ...]:

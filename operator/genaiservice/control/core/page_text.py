@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from genaiservice.rules.pages import Kind, Wanted, plain
+from genaiservice.rules.pages import Kind, Wanted, searchable
 
 NONE_OVERDUE: Final = "noneOverdue"
 _HEAD_BYTES: Final = 4096
@@ -50,7 +50,7 @@ def found(
     if wanted.kind is Kind.DOCUMENT or not wanted.needles:
         return {}
     text = decoded(body, charset)
-    searched = plain("\n".join(visible(text)) if markup else text)
+    searched = searchable("\n".join(visible(text)) if markup else text)
     answers = {needle.name: needle.found_in(searched) for needle in wanted.needles}
     return {name: there for name, there in answers.items() if there or whole}
 

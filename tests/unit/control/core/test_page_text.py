@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genaiservice.control.core.page_text import decoded, found, visible
-from genaiservice.rules.pages import Kind, Needle, Wanted
+from genaiservice.rules.pages import Kind, Needle, Wanted, pages_of
 
 LIMIT = Needle(name="timeLimit", groups=(("10个工作日",),))
 PAGE = Wanted(field="complaints.url", url="https://chat.example.com/", needles=(LIMIT,))
@@ -69,6 +69,25 @@ def test_what_nobody_sees_is_not_found(html: str) -> None:
 )  # fmt: skip
 def test_links_and_numbers_are_found(html: str, text: str) -> None:
     assert found(needle(text), html.encode(), "", whole=True, markup=True) == {"it": True}
+
+
+@pytest.mark.parametrize(
+    ("html", "there"),
+    [
+        ("<p>电话 400-123-4567</p><p>10 个工作日</p>", True),
+        ("电话 400-123-4567\n10个工作日", True),
+        ("<b>10</b>个<br>工作日", True),
+        ("十个工作日", True),
+        ("110个工作日", False),
+        ("1 10个工作日", False),
+        ("二十个工作日", False),
+    ],
+)
+def test_a_number_ends_with_its_line_and_not_within_it(html: str, there: bool) -> None:
+    declaration = {"complaints": {"url": "https://a.cn/", "feedbackWorkingDays": 10}}
+    (wanted,) = pages_of(declaration)
+    answers = found(wanted, html.encode(), "", whole=True, markup=True)
+    assert answers["timeLimit"] is there
 
 
 def test_plain_text_has_no_tags() -> None:
