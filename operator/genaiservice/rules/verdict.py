@@ -50,7 +50,7 @@ class Owner(StrEnum):
 
 
 OWNERS: Final = {
-    Owner.COMPLIANCE: Text(en="compliance", zh="合规"),
+    Owner.COMPLIANCE: Text(en="compliance", zh="合规团队"),
     Owner.PLATFORM: Text(en="platform team", zh="平台团队"),
     Owner.SRE: Text(en="SRE", zh="运维"),
 }

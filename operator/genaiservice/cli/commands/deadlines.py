@@ -34,7 +34,7 @@ LEFT: Final = Text(en="{n} days left", zh="剩 {n} 天")
 NONE: Final = Text(en="no deadline in sight", zh="暂无期限事项")
 OPEN: Final = Text(en="open", zh="未解决")
 LAST_DAY: Final = Text(en="last day", zh="最后一日")
-NAME: Final = Text(en="Deadlines of GenAIServices", zh="生成式人工智能服务合规期限")
+NAME: Final = Text(en="Deadlines of GenAIServices", zh="生成式人工智能服务期限提醒")
 
 
 @click.command("deadlines")

@@ -36,7 +36,7 @@ STANDINGS: Final = {
     "Ours": Text(en="label of this producer", zh="本服务提供者的标识"),
     "Foreign": Text(en="sound label of another producer", zh="其他服务提供者的有效标识"),
     "Sound": Text(en="label in the form of Annex E", zh="符合附录 E 格式的标识"),
-    "Broken": Text(en="broken label", zh="不合规的标识"),
+    "Broken": Text(en="broken label", zh="不合格的标识"),
 }
 BAD_CODE: Final = Problem(
     where="--producer",

@@ -50,7 +50,7 @@ DAMAGE: Final = (
     OSError,
 )
 """What a parser may raise for hostile bytes besides its own refusal."""
-_BROKEN_BEFORE: Final = Text(en="a broken AIGC block was replaced", zh="已替换不合规的 AIGC 标识")
+_BROKEN_BEFORE: Final = Text(en="a broken AIGC block was replaced", zh="已替换不合格的 AIGC 标识")
 _KEPT: Final = Text(
     en="the sound label of another producer was kept", zh="已保留其他提供者的有效标识"
 )
