@@ -108,7 +108,7 @@ def test_generated_pictures_carry_both_labels(
     assert is_drawn_on(files[0])
     assert not is_drawn_on(picture("image/png", "noise"))
     eventually(lambda: {line["produceId"] for line in guard.decisions("file")} >= set(numbers))
-    assert guard.metric('genai_guard_labelled_files_total{carrier="PNG"}') >= 1
+    assert guard.metric('genai_guard_labelled_files_total{carrier="PNG",explicit="true"}') >= 1
 
 
 def test_edited_and_varied_pictures_carry_both_labels(
@@ -168,6 +168,60 @@ def test_speech_that_cannot_be_labelled_stays_inside(client: openai.OpenAI, guar
         client.audio.speech.create(model="m", voice="v", input="flac")
     assert (refused.value.code, refused.value.param) == ("media_unlabelled", "UnsupportedCarrier")
     eventually(lambda: any(line["reason"] == "UnsupportedCarrier" for line in guard.decisions()))
+
+
+def as_user(**claim: Any) -> dict[str, str]:
+    said = json.dumps({"sub": "painter", "age_band": "adult", **claim}).encode()
+    header = base64.urlsafe_b64encode(said).decode().rstrip("=")
+    return {"X-Genai-User": header, "Genai-Label": "metadata-only"}
+
+
+def test_who_accepted_the_agreement_gets_a_file_without_visible_label_and_is_in_the_log(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    users = {
+        "identity": {
+            "source": "Gateway",
+            "gateway": {"addresses": ["127.0.0.1"]},
+            "missing": "Refuse",
+        },
+        "agreementVersion": "2.0",
+    }
+    media = {"producerCode": OURS, "unlabelledOnRequest": True}
+    with (
+        Guard(tmp_path, upstream.url, media=media, users=users) as guard,
+        openai.OpenAI(base_url=guard.url, api_key="k", max_retries=0) as client,
+    ):
+        asks = client.images.generate
+        agreed = as_user(agreement_version="2.0")
+        [bare] = files_of(asks(model="m", prompt="a cat", extra_headers=agreed))
+        assert not is_drawn_on(bare)
+        number = block_of(bare, tmp_path)["ProduceID"]
+        assert "genai-label" not in upstream.calls[-1].headers
+        eventually(lambda: guard.decisions("unlabelled"))
+        [line] = guard.decisions("unlabelled")
+        assert (line["produceId"], line["drawn"]) == (number, "")
+        assert line["user"]
+        assert "painter" not in line["user"]
+        del agreed["Genai-Label"]
+        [plain] = files_of(asks(model="m", prompt="a cat", extra_headers=agreed))
+        assert plate_at_the_right(plain)
+        with pytest.raises(openai.PermissionDeniedError) as caught:
+            asks(model="m", prompt="a cat", extra_headers=as_user(agreement_version="1.0"))
+        assert caught.value.code == "agreement_not_accepted"
+
+
+def plate_at_the_right(data: bytes) -> bool:
+    picture_ = Image.open(io.BytesIO(data)).convert("RGB")
+    turned = io.BytesIO()
+    picture_.rotate(180).save(turned, "PNG")
+    return is_drawn_on(turned.getvalue())
+
+
+def test_the_label_stays_where_its_absence_is_not_offered(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        client.images.generate(model="m", prompt="a cat", extra_headers=as_user())
+    assert caught.value.code == "label_stays"
 
 
 def test_streams_go_on_while_pictures_are_labelled(

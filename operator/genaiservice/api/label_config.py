@@ -17,6 +17,8 @@ from genaiservice.api.problem import Problem, ProblemError, Text
 
 LEAST_HEIGHT: Final = 5.0
 LEAST_SECONDS: Final = 2.0
+LEAST_LOG_DAYS: Final = 184
+"""Six months: how long the log of unlabelled files is kept (Labelling Measures Art. 9)."""
 DEFAULT_TEXT: Final = "AI生成"
 
 
@@ -92,7 +94,11 @@ class MediaLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaLabels:
-    """`producer_code` empty: no file can be labelled, so none leaves. `font`: "" finds one."""
+    """`producer_code` empty: no file can be labelled, so none leaves. `font`: "" finds one.
+
+    `unlabelled_on_request`: a user who accepted the agreement may ask for a file without the label
+    that people perceive (Labelling Measures Art. 9); its metadata is written all the same.
+    """
 
     producer_code: str = ""
     image: ImageLabel = ImageLabel()
@@ -100,6 +106,7 @@ class MediaLabels:
     video: VideoLabel = VideoLabel()
     document_text: str = "本内容由人工智能生成"
     foreign: Foreign = Foreign.REFUSE
+    unlabelled_on_request: bool = False
     font: str = ""
     limits: MediaLimits = MediaLimits()
 
@@ -121,6 +128,7 @@ def read(root: Fields) -> MediaLabels:
         video=_video(root.child("video")),
         document_text=_label_text(root, "documentText", MediaLabels().document_text),
         foreign=root.choice("foreign", Foreign.REFUSE),
+        unlabelled_on_request=root.boolean("unlabelledOnRequest", False),
         font=root.text("font", ""),
         limits=_limits(root.child("limits")),
     )
@@ -145,9 +153,17 @@ def of_declaration(compliance: Json, speech_file: str = "") -> dict[str, Any]:
             media[part] = chosen
     if speech_file:
         media.setdefault("audio", {})["speechFile"] = speech_file
+    if _excepted(lookup(compliance, "labelling", "unlabelledOnRequest", default=None)):
+        media["unlabelledOnRequest"] = True
     if code := lookup(compliance, "provider", "aigcProviderCode", default=""):
         media["producerCode"] = code
     return media
+
+
+def _excepted(declared: Any) -> bool:
+    days = lookup(declared, "logRetentionDays")
+    kept = isinstance(days, int) and days >= LEAST_LOG_DAYS
+    return kept and all(lookup(declared, key) is True for key in ("enabled", "agreementClause"))
 
 
 def has_both_elements(text: str) -> bool:

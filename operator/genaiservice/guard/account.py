@@ -83,5 +83,7 @@ class Account:
     input_tokens: int | None = None
     output_tokens: int | None = None
     blocked_prompts: int = 0
+    unlabelled_for: str = ""
+    """Pseudonym of the user who asked for files without the label that people perceive."""
     actions: list[tuple[str, str]] = field(default_factory=list)
     """(risk class or reason, action) of each decision, in order."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from genaiservice.guard.labelling import LabelDesk
 
 FORM_ROUTES: Final = frozenset(Route(dialect.value) for dialect in FORMS)
+FILE_ROUTES: Final = frozenset({Route.IMAGES, Route.IMAGE_FORMS, Route.SPEECH})
 KNOWN_METHODS: Final = PASSED_METHODS | {"HEAD", "OPTIONS"}
 
 log = logging.getLogger(__name__)
@@ -177,6 +178,9 @@ class App:
             if not parts.directive.suspended:
                 admission = await parts.reception.enter(request, account, answer)
             policy = parts.reception.policy(admission, self._intake.policy())
+            if parts.desk is not None and account.route in FILE_ROUTES:
+                wish = request.headers.get("Genai-Label", "")
+                account.unlabelled_for = parts.desk.recipient(wish, admission.user)
             await self._relay(request, client, answer, account, trace, policy)
         finally:
             self.places.leave()

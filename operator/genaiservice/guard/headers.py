@@ -33,6 +33,7 @@ REQUEST_OURS: Final = HOP_BY_HOP | {
     b"range",  # a part of an answer cannot be screened
     b"if-range",
     b"x-request-id",
+    b"genai-label",  # a wish to the guard
     b"traceparent",
     b"tracestate",
 }

@@ -18,8 +18,10 @@ from typing import Any, Final
 
 from genaiservice.api.label_config import MediaLabels
 from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.guard import refusal
 from genaiservice.guard.account import Account
 from genaiservice.guard.core.effects import File, Unlabelled
+from genaiservice.guard.intake import RefusedError
 from genaiservice.guard.media import fonts, sniff
 from genaiservice.guard.media.label import label
 from genaiservice.guard.media.outcome import Labelled, LabelPlan, MediaRefused, Reason, Refused
@@ -30,20 +32,34 @@ PACKAGES: Final = ("PIL", "mutagen")
 PROGRAMS: Final = ("ffmpeg", "ffprobe")
 
 Outcome = list[bytes] | Unlabelled
+METADATA_ONLY: Final = "metadata-only"
+"""Of the header `Genai-Label`: a user asks for files without the label that people perceive."""
+
 Facts = dict[str, str | int]
-Note = Callable[[Account, Facts], None]
+Note = Callable[[Account, Facts], bool]
 
 log = logging.getLogger(__name__)
 
 
 class LabelDesk:
-    def __init__(self, labels: MediaLabels, note: Note) -> None:
-        """`note` takes the facts of each file that got its labels. Raises ProblemError where none
-        could get them."""
+    def __init__(self, labels: MediaLabels, note: Note, *, agreed: bool = False) -> None:
+        """`note` takes the facts of each file that got its labels, and says whether they are in the
+        log. `agreed`: every user who is let in accepted the agreement. Raises ProblemError where no
+        file could get its labels."""
         _check(labels)
         self._labels = labels
+        self._excepts = agreed and labels.unlabelled_on_request
         self._note = note
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="label")
+
+    def recipient(self, wish: str, user: str) -> str:
+        """`user` (a pseudonym) where he asks for files without the label that people perceive and
+        may have them (Labelling Measures Art. 9), "" for everybody else."""
+        if wish.strip().lower() != METADATA_ONLY:
+            return ""
+        if not self._excepts or not user:
+            raise RefusedError(refusal.label_stays())
+        return user
 
     async def label(
         self, files: Sequence[File], account: Account, gone: asyncio.Future[None]
@@ -54,7 +70,8 @@ class LabelDesk:
         """
         seconds = self._labels.limits.work_seconds
         ends = monotonic() + seconds
-        work = asyncio.wrap_future(self._threads.submit(self._work, tuple(files), ends))
+        explicit = not account.unlabelled_for
+        work = asyncio.wrap_future(self._threads.submit(self._work, tuple(files), ends, explicit))
         waited: set[asyncio.Future[Any]] = {work, gone}
         # A thread cannot be stopped, so it keeps its place until it ends; what waits is withdrawn.
         done, _ = await asyncio.wait(waited, timeout=seconds, return_when="FIRST_COMPLETED")
@@ -64,16 +81,20 @@ class LabelDesk:
         found = work.result()
         if isinstance(found, Unlabelled):
             return found
-        for _, facts in found:
-            self._note(account, facts)
+        noted = [self._note(account, facts) for _, facts in found]
+        if account.unlabelled_for and not all(noted):
+            return _refusal(MediaRefused(Reason.NOT_RECORDED))
         return [data for data, _ in found]
 
-    def _work(self, files: Sequence[File], ends: float) -> list[tuple[bytes, Facts]] | Unlabelled:
+    def _work(
+        self, files: Sequence[File], ends: float, explicit: bool
+    ) -> list[tuple[bytes, Facts]] | Unlabelled:
         found = []
         for file in files:
             if monotonic() > ends:
                 return _refusal(MediaRefused(Reason.TOO_SLOW))
-            plan = LabelPlan(labels=self._labels, produce_id=uuid.uuid4().hex)
+            number = uuid.uuid4().hex
+            plan = LabelPlan(labels=self._labels, produce_id=number, explicit=explicit)
             outcome = label(file.data, _media_type(file), plan)
             if isinstance(outcome, Refused):
                 return _refusal(outcome)

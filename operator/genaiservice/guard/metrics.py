@@ -101,8 +101,8 @@ class Metrics:
         )
         self.labelled_files = Counter(
             "genai_guard_labelled_files_total",
-            "Files that left with both labels, by format.",
-            ("carrier",),
+            "Files that left with their metadata, by format and whether the other label is there.",
+            ("carrier", "explicit"),
             registry=registry,
         )
         self.client_gone = Counter(

@@ -200,11 +200,19 @@ class Process:
             return None
         from genaiservice.guard.labelling import LabelDesk
 
-        return LabelDesk(media, self._file_labelled)
+        users = self._settings.config.users
+        agreed = users is not None and bool(users.agreement_version)
+        return LabelDesk(media, self._file_labelled, agreed=agreed)
 
-    def _file_labelled(self, account: Account, facts: dict[str, str | int]) -> None:
-        self.metrics.labelled_files.labels(str(facts["carrier"])).inc()
-        self.decisions.note("file", request=account.request, trace=account.trace, **facts)
+    def _file_labelled(self, account: Account, facts: dict[str, str | int]) -> bool:
+        explicit = "false" if account.unlabelled_for else "true"
+        self.metrics.labelled_files.labels(str(facts["carrier"]), explicit).inc()
+        about: dict[str, str | int] = {"request": account.request, "trace": account.trace, **facts}
+        if account.unlabelled_for:  # Labelling Measures Art. 9: who got it is kept
+            self.decisions.note("unlabelled", user=account.unlabelled_for, **about)
+        else:
+            self.decisions.note("file", **about)
+        return self.decisions.failure is None
 
     def _directive_changed(self, directive: Directive) -> None:
         self.decisions.note("directive", mode=directive.mode.value, reason=directive.reason)

@@ -59,6 +59,24 @@ def of_user(denial: Denial) -> Refusal:
     )
 
 
+def label_stays() -> Refusal:
+    return _plain(
+        403,
+        "label_stays",
+        Text(
+            en="files without a visible or audible label are not given to you here",
+            zh="此处不向您提供无显式标识的文件",
+        ),
+        Text(
+            en="leave out the header Genai-Label; operators: Labelling Measures Art. 9 asks for "
+            "labelling.unlabelledOnRequest and for users who accepted the agreement "
+            "(accounts.agreementClaim)",
+            zh="请去掉请求头 Genai-Label；运维请注意：依《标识办法》第九条，须申报 "
+            "labelling.unlabelledOnRequest，且用户已接受协议（accounts.agreementClaim）",
+        ),
+    )
+
+
 def draining() -> Refusal:
     return _busy(
         503,

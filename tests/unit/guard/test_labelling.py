@@ -15,6 +15,7 @@ from genaiservice.guard import labelling
 from genaiservice.guard.account import Account, Route
 from genaiservice.guard.core.effects import File, Unlabelled
 from genaiservice.guard.holding import Larder
+from genaiservice.guard.intake import RefusedError
 from genaiservice.guard.labelling import LabelDesk
 from tests.unit.guard.media.samples import OURS, picture
 
@@ -22,8 +23,10 @@ LABELS = MediaLabels(producer_code=OURS)
 HASTY = replace(LABELS, limits=MediaLimits(work_seconds=0.05))
 
 
-def account() -> Account:
-    return Account(request="r", route=Route.IMAGES, path="", method="POST", started=0)
+def account(user: str = "") -> Account:
+    return Account(
+        request="r", route=Route.IMAGES, path="", method="POST", started=0, unlabelled_for=user
+    )
 
 
 @pytest.fixture
@@ -45,14 +48,21 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     event.set()
 
 
-def ask(labels: MediaLabels, noted: list[Any], *files: bytes, gone: bool = False) -> Any:
+def ask(
+    labels: MediaLabels,
+    noted: list[Any],
+    *files: bytes,
+    gone: bool = False,
+    recorded: bool = True,
+    user: str = "",
+) -> Any:
     async def run() -> Any:
-        desk = LabelDesk(labels, lambda _, facts: noted.append(facts))
+        desk = LabelDesk(labels, lambda _, facts: noted.append(facts) or recorded, agreed=True)
         left = asyncio.get_running_loop().create_future()
         if gone:
             left.set_result(None)
         try:
-            return await desk.label([File(data=file) for file in files], account(), left)
+            return await desk.label([File(data=file) for file in files], account(user), left)
         finally:
             desk.close()
 
@@ -90,12 +100,12 @@ def test_nobody_works_for_a_client_that_left(noted: list[Any], stuck: threading.
 def test_a_missing_package_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labelling, "PACKAGES", ("no_such_package",))
     with pytest.raises(ProblemError, match=r"genaiservice-operator\[media\]"):
-        LabelDesk(LABELS, lambda *_: None)
+        LabelDesk(LABELS, lambda *_: True)
 
 
 def test_a_missing_font_is_told_at_once() -> None:
     with pytest.raises(ProblemError, match="font"):
-        LabelDesk(replace(LABELS, font="/nowhere.otf"), lambda *_: None)
+        LabelDesk(replace(LABELS, font="/nowhere.otf"), lambda *_: True)
 
 
 def test_answers_share_one_larder_and_give_back_what_they_held() -> None:
@@ -106,3 +116,33 @@ def test_answers_share_one_larder_and_give_back_what_they_held() -> None:
     larder.free(6)
     assert larder.take(6)
     assert not larder.take(1)
+
+
+EXCEPTING = replace(LABELS, unlabelled_on_request=True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "agreed", "user"),
+    [(LABELS, True, "u"), (EXCEPTING, False, "u"), (EXCEPTING, True, "")],
+)
+def test_the_label_stays_without_declaration_agreement_or_user(
+    labels: MediaLabels, agreed: bool, user: str
+) -> None:
+    desk = LabelDesk(labels, lambda *_: True, agreed=agreed)
+    assert desk.recipient("", user) == ""
+    assert desk.recipient("anything", user) == ""
+    with pytest.raises(RefusedError, match="label_stays"):
+        desk.recipient("metadata-only", user)
+
+
+def test_who_may_have_it_is_the_recipient() -> None:
+    assert LabelDesk(EXCEPTING, lambda *_: True, agreed=True).recipient("Metadata-Only", "u") == "u"
+
+
+def test_what_is_not_in_the_log_does_not_leave_without_its_label(noted: list[Any]) -> None:
+    data = picture("image/png")
+    [bare] = ask(EXCEPTING, noted, data, user="u")
+    assert noted[-1]["drawn"] == ""
+    assert bare != data
+    assert ask(EXCEPTING, noted, data, user="u", recorded=False).reason == "NotRecorded"
+    assert isinstance(ask(EXCEPTING, noted, data, recorded=False), list)

@@ -16,7 +16,7 @@ from genaiservice.control.core.observed import Observed
 
 HISTORY: Final = 3
 MEDIA: Final = (
-    *(("labelling", kind) for kind in ("image", "audio", "video")),
+    *(("labelling", kind) for kind in ("image", "audio", "video", "unlabelledOnRequest")),
     ("provider", "aigcProviderCode"),
 )
 USERS: Final = (

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     NO_PROGRAM = "NoProgram"
     NO_SPEECH = "NoSpeechRecording"
     NOT_DECLARED = "NotDeclared"
+    NOT_RECORDED = "NotRecorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +219,18 @@ TEXTS: Final[dict[Reason, tuple[Text, Text, Text]]] = {
             "无法使用语音标识录音",
             "GB 45438-2025 5.3",
             "请在 media.audio.speechFile 中指定不超过 15 秒的 WAV 文件，或改用 Rhythm",
+        ),
+    ),
+    Reason.NOT_RECORDED: _texts(
+        (
+            "the recipient of an unlabelled file cannot be recorded",
+            "Labelling Measures Art. 9 asks for this log",
+            "ask for the file with its label, or try again later",
+        ),
+        (
+            "无法记录无显式标识文件的接收者",
+            "《标识办法》第九条要求留存该日志",
+            "请获取带标识的文件，或稍后再试",
         ),
     ),
     Reason.NOT_DECLARED: _texts(

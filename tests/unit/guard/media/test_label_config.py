@@ -111,3 +111,20 @@ def test_a_declaration_gives_the_labels_that_the_rules_allowed() -> None:
     assert (labels.audio.mode, labels.audio.speech_file) == (CueMode.SPEECH, "label.wav")
     assert labels.video.min_seconds == 4
     assert label_config.parse(label_config.of_declaration({})) == MediaLabels()
+
+
+@pytest.mark.parametrize(
+    ("declared", "granted"),
+    [
+        ({"enabled": True, "agreementClause": True, "logRetentionDays": 184}, True),
+        ({"enabled": True, "agreementClause": True, "logRetentionDays": 183}, False),
+        ({"enabled": True, "agreementClause": False, "logRetentionDays": 184}, False),
+        ({"enabled": False, "agreementClause": True, "logRetentionDays": 184}, False),
+        ({"enabled": True}, False),
+        (None, False),
+    ],
+)
+def test_files_without_visible_label_need_clause_and_log(declared: Any, granted: bool) -> None:
+    tree = {"labelling": {"unlabelledOnRequest": declared}}
+    labels = label_config.parse(label_config.of_declaration(tree))
+    assert labels.unlabelled_on_request is granted
