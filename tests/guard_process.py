@@ -173,6 +173,10 @@ class Raw:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def finish(self) -> None:
+        """Nothing more will be sent."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def post(self, path: str, body: bytes, *lines: str) -> None:
         head = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json"]
         head += [f"Content-Length: {len(body)}", *lines, "", ""]

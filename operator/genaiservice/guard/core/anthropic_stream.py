@@ -103,7 +103,7 @@ class AnthropicStream(Live):
         kind = delta.get("type")
         key = _PIECES.get(str(kind))
         if key is None:
-            if kind not in _WHOLE_DELTAS:
+            if str(kind) not in _WHOLE_DELTAS:
                 raise BadAnswerError
             self._put(event, tree, changed=self._texts.scan(tree, ("content", index)))
             return

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.logprobs import Spelling
 from genaiservice.guard.core.options import Hears, Options, Screening
+from genaiservice.guard.core.place import told
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.screener import Hit, Screener
 from genaiservice.guard.core.unescape import Unescaper
@@ -183,7 +184,7 @@ def decision(
         start=hit.start,
         end=hit.end,
         choice=choice,
-        field=field.name,
+        field=told(field.name),
         length=field.seen,
     )
 

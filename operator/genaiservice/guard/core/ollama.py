@@ -14,6 +14,7 @@ import orjson
 from genaiservice.guard.core import jsonstrict
 from genaiservice.guard.core.answer import BadAnswerError
 from genaiservice.guard.core.effects import Decision
+from genaiservice.guard.core.field import clean
 from genaiservice.guard.core.label import GAP
 from genaiservice.guard.core.live import Live
 from genaiservice.guard.core.ndjson import Lines
@@ -91,7 +92,8 @@ def screen(
     texts.finish()
     if texts.blocked:
         words = policy.words(texts.decisions, request.language)
-        return orjson.dumps(_closing(request.dialect, _head(tree), words)), texts.decisions
+        head = _head(policy, options, tree)
+        return orjson.dumps(_closing(request.dialect, head, words)), texts.decisions
     return orjson.dumps(tree) if changed else data, texts.decisions
 
 
@@ -110,7 +112,7 @@ class OllamaStream(Live):
         if tree.get("error"):
             self._break_off("upstream_error")
             return
-        self._head = self._head or _head(tree)
+        self._head = self._head or _head(self._policy, self._options, tree)
         dialect = self._request.dialect
         changed = _screen_event(self._texts, dialect, tree)
         done = tree.get("done") is True
@@ -206,8 +208,14 @@ def _is_numbers(value: Any) -> bool:
     return value is None or (isinstance(value, list) and all(type(one) is int for one in value))
 
 
-def _head(tree: dict[str, Any]) -> dict[str, Any]:
-    return {key: tree[key] for key in ("model", "created_at") if key in tree}
+def _head(policy: Policy, options: Options, tree: dict[str, Any]) -> dict[str, Any]:
+    """What every line says; repeated in lines of our own, so only where nothing is found in it."""
+    found = {key: tree.get(key) for key in ("model", "created_at")}
+    return {
+        key: value
+        for key, value in found.items()
+        if isinstance(value, str) and clean(policy, options.output, value)
+    }
 
 
 def _text(tree: dict[str, Any], path: Place) -> str:
