@@ -181,7 +181,7 @@ def leaves(tree: Any, where: str) -> Iterator[tuple[str, Leaf]]:
         for key, value in tree.items():
             if key in _NOT_TEXT and isinstance(value, str) and not (plain and key == "data"):
                 continue
-            if key == "images":
+            if key == "images" and _are_pictures(value):
                 continue
             name = f"{where}.{key}" if where else key
             if isinstance(value, str):
@@ -194,6 +194,10 @@ def leaves(tree: Any, where: str) -> Iterator[tuple[str, Leaf]]:
                 yield f"{where}[{at}]", Leaf(tree, at)
             else:
                 yield from leaves(value, f"{where}[{at}]")
+
+
+def _are_pictures(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def fields(tree: dict[str, Any], *keys: str) -> Iterator[Passage]:
