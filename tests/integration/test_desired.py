@@ -18,6 +18,7 @@ from genaiservice.control.core.observed import CHILD_KINDS, Observed
 from genaiservice.control.core.plan import Plan, plan
 from hack.cluster import ControlPlane
 from tests.build import NOW, SETTINGS, observed, service, verdict
+from tests.unit.control.core.test_guard_users import FILMS, USERS
 from tests.wait import eventually
 
 pytestmark = pytest.mark.integration
@@ -161,13 +162,18 @@ def test_an_edited_child_is_seen_and_repaired(
 
 
 @pytest.mark.usefixtures("kinds_in_place")
+@pytest.mark.parametrize("declared", [{}, FILMS], ids=["of texts", "of files and of users"])
 def test_the_container_of_the_profile_is_what_a_pod_has_after_defaulting(
-    control_plane: ControlPlane, namespace: str
+    control_plane: ControlPlane, namespace: str, declared: MutableJson
 ) -> None:
     """The admission policies compare the two for equality."""
     resources = {"requests": {"cpu": "0.25", "memory": "0.5Gi"}}
-    of = service(namespace=namespace, managed=AWKWARD, guard={"resources": resources})
-    seen = observed(created(control_plane, of))
+    users = {"users": USERS} if declared else {}
+    guard = {"resources": resources, **users}
+    of = service(namespace=namespace, managed=AWKWARD, guard=guard)
+    of = created(control_plane, of)
+    of["spec"]["compliance"] = declared
+    seen = observed(of)
     made = plan(seen, verdict(), NOW, SETTINGS)
     assert made.profile is not None
     container = made.profile["spec"]["container"]
