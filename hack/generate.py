@@ -19,6 +19,7 @@ from genaiservice.rules.requirement import Requirement, Step
 from genaiservice.rules.verdict import OWNERS, Severity
 from hack.articles_page import articles_page
 from hack.fields_page import fields_page
+from hack.settings_page import settings_page
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -161,6 +162,7 @@ PAGES: dict[str, Page] = {
     "requirements": requirements_page,
     "status": status_page,
     "articles": with_notice(articles_page, f"{CATALOGUE_FILES} and hack/articles_page.py"),
+    "settings": with_notice(settings_page, "operator/genaiservice/control/settings.py"),
     "compliance-fields": with_notice(fields_page, f"crds/genaiservices.yaml and {CATALOGUE_FILES}"),
 }
 

@@ -34,7 +34,7 @@ NAMESPACE = "shop"
 SERVICE = "chat"
 NOW = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
 IMAGE = "registry.test/genaiservice:1"
-SETTINGS = PlanSettings(guard_image=IMAGE, operator_namespace="genai-system")
+SETTINGS = PlanSettings(guard_image=IMAGE)
 REVOKED = Suspension(
     finding="IM-17-2",
     reason=Reason.REVOKED,

@@ -64,7 +64,6 @@ class Settings:
     def plan(self) -> PlanSettings:
         return PlanSettings(
             guard_image=self.guard_image,
-            operator_namespace=self.operator_namespace,
             guard_pull_policy=self.guard_pull_policy,
         )
 

@@ -13,7 +13,7 @@ ENOUGH = {"GENAI_GUARD_IMAGE": "example.test/guard:1", "GENAI_OPERATOR_NAMESPACE
 def test_two_settings_are_enough() -> None:
     settings = from_env({**ENOUGH, "KUBECONFIG": "/some/where", "PATH": "/bin"})
     assert settings.plan.guard_image == "example.test/guard:1"
-    assert settings.plan.operator_namespace == "genai-system"
+    assert settings.operator_namespace == "genai-system"
     assert settings.kubeconfig == Path("/some/where")
     assert settings.identity
     assert settings.leader_election

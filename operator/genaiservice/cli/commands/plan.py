@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from genaiservice.control.core.steps import Plan
 
 IMAGE: Final = f"genaiservice:{__version__}"
-NAMESPACE: Final = "genai-system"
 NOW: Final = Text(en="now", zh="当前")
 THEN: Final = Text(en="then", zh="应用后")
 NOT_THERE: Final = Text(en="does not exist", zh="不存在")
@@ -172,7 +171,7 @@ def _outcome(
         observed,
         Service(body=body, facts=known).judged(now.date()),
         now,
-        PlanSettings(guard_image=image or standing or IMAGE, operator_namespace=NAMESPACE),
+        PlanSettings(guard_image=image or standing or IMAGE),
     )
     before = lookup(observed.service, "status", default={})
     return Outcome(

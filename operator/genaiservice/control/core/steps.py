@@ -55,7 +55,6 @@ class PlanSettings:
     """What the operator's settings say about the objects it makes."""
 
     guard_image: str
-    operator_namespace: str
     guard_pull_policy: str = "IfNotPresent"
 
 
