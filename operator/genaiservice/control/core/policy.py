@@ -9,29 +9,23 @@ not parse ten thousand terms a thousand times.
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
 
 from genaiservice.api import policy_file
 from genaiservice.api.conditions import Reason
 from genaiservice.api.declared import json_object, text
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.names import KIND_POLICY
-from genaiservice.api.policy_file import NORMALISATIONS, RISK_CLASSES, Action
-from genaiservice.api.problem import Problem, ProblemError, Text
+from genaiservice.api.policy_file import RISK_CLASSES
+from genaiservice.api.problem import Problem, ProblemError
 from genaiservice.api.terms import LIST_BYTES, TermList, decode, parse_terms
-from genaiservice.control.core import forms, policy_problems
+from genaiservice.control.core import policy_problems, policy_tree
 from genaiservice.control.core.guard_users import band_policies
 from genaiservice.control.core.observed import Observed, policy_config_maps, policy_name
 
 TOTAL_BYTES = LIST_BYTES
-MASK = "＊"
-REFUSAL = Text(
-    en="This request or answer was stopped by the content policy of the service.",
-    zh="该请求或回答因不符合本服务的内容安全要求而被终止。",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +109,9 @@ def _resolve(inputs: _Inputs) -> Resolved:
     if not gathered.problems and not any(gathered.by_class.values()):
         gathered.problems.append(policy_problems.no_terms(where))
     if not gathered.problems:
-        tree = _tree(spec, text(lookup(inputs.policy, "metadata", "name")), gathered.by_class)
-        _add_forms(tree, spec)
-        _add_shapes(tree, spec)
-        _add_answers(tree, spec)
-        gathered.problems.extend(_add_thresholds(tree, spec, where))
-        gathered.problems.extend(policy_file.check(tree, where))
+        name = text(lookup(inputs.policy, "metadata", "name"))
+        tree, faults = policy_tree.rendered(spec, name, gathered.by_class, where)
+        gathered.problems.extend(faults)
     if gathered.problems:
         missing = gathered.missing and len(gathered.problems) == gathered.missing
         return Resolved(
@@ -215,78 +206,3 @@ def _data(config_map: Json, key: str) -> bytes | None:
 
 def _keys(config_map: Json) -> set[str]:
     return {*json_object(config_map.get("data")), *json_object(config_map.get("binaryData"))}
-
-
-def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, Any]:
-    actions = json_object(spec.get("actions"))
-    default = actions.get("default", Action.BLOCK.value)
-    named = json_object(actions.get("byClass"))
-    refusal = json_object(spec.get("refusal"))
-    switches = json_object(spec.get("normalisation"))
-    return {
-        "version": policy_file.VERSION,
-        "name": name,
-        "mask": spec.get("mask", MASK),
-        "refusal": {
-            "en": refusal.get("en") or REFUSAL.en,
-            "zh": refusal.get("zh") or REFUSAL.zh,
-        },
-        "classes": {
-            risk_class: {"action": named.get(risk_class, default), "terms": sorted(terms)}
-            for risk_class, terms in sorted(by_class.items())
-        },
-        "allow": list(_unique(spec.get("allow"))),
-        "normalisation": {
-            name: switches.get(name, usual) for name, usual in NORMALISATIONS.items()
-        },
-    }
-
-
-def _add_forms(tree: dict[str, Any], spec: Json) -> None:
-    """Pinyin and split characters of the terms, where the policy wishes them."""
-    for name, make in forms.FORMS.items():
-        if lookup(spec, "normalisation", name) is True:
-            for part in tree["classes"].values():
-                part[name] = sorted(set(make(part["terms"])))
-
-
-def _add_shapes(tree: dict[str, Any], spec: Json) -> None:
-    """Patterns and context rules, each to its class; `policy_file.check` judges them."""
-    actions = json_object(spec.get("actions"))
-    for kind in ("patterns", "contexts"):
-        entries = spec.get(kind)
-        for entry in map(json_object, entries if isinstance(entries, list) else ()):
-            risk = str(entry.get("riskClass"))
-            action = json_object(actions.get("byClass")).get(risk, actions.get("default", "Block"))
-            part = tree["classes"].setdefault(risk, {"action": action, "terms": []})
-            shape = (
-                entry.get("pattern")
-                if kind == "patterns"
-                else {key: entry[key] for key in ("first", "second", "within") if key in entry}
-            )
-            part.setdefault(kind, []).append(shape)
-
-
-def _add_answers(tree: dict[str, Any], spec: Json) -> None:
-    """Prepared answers to the classes that say them; one that names no class is for all."""
-    answers = spec.get("answers")
-    for risk, part in tree["classes"].items():
-        if part["action"] == Action.REPLACE.value:
-            part["answers"] = [
-                {"en": answer.get("en"), "zh": answer.get("zh")}
-                for answer in map(json_object, answers if isinstance(answers, list) else ())
-                if risk in (answer.get("riskClasses") or (risk,))
-            ]
-
-
-def _add_thresholds(tree: dict[str, Any], spec: Json, where: str) -> Iterator[Problem]:
-    """Only those above 1, so that a policy without them is the same as ever to older guards."""
-    for risk, threshold in json_object(lookup(spec, "actions", "thresholds")).items():
-        if risk not in tree["classes"]:
-            yield policy_problems.no_such_class(risk, f"{where} spec.actions.thresholds")
-        elif threshold != 1:
-            tree["classes"][risk]["threshold"] = threshold
-
-
-def _unique(values: Any) -> Iterator[Any]:
-    yield from dict.fromkeys(str(value) for value in values) if isinstance(values, list) else ()

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from genaiservice.guard.core.behind import Behind, BehindRuns
 from genaiservice.guard.core.effects import Action
 from genaiservice.guard.core.holdback import Found, Span, frontier, merge, uncovered
 from genaiservice.guard.core.matcher import Rule, TermSet
 from genaiservice.guard.core.normalise import Normaliser, gap_of
 from genaiservice.guard.core.patterns import Mixed
-from genaiservice.guard.core.words import WORDY, Behind, BehindRuns, Gaps
+from genaiservice.guard.core.words import WORDY, Gaps
 
 CONTEXT_LIMIT: Final = 16_384
 """Most characters kept open: blanks without end inside a term must not fill the memory."""
