@@ -11,6 +11,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from genaiservice.api import label_config, names, recording_config
+from genaiservice.api.detector_config import (
+    USUAL_WINDOW,
+    Detector,
+    DetectorWindow,
+    read_detectors,
+    read_window,
+)
 from genaiservice.api.fields import Fields, fault
 from genaiservice.api.label_config import MediaLabels
 from genaiservice.api.problem import Problem, ProblemError, Text
@@ -119,6 +126,8 @@ class GuardConfig:
     telemetry: Telemetry = Telemetry()
     users: UsersConfig | None = None
     media: MediaLabels | None = None
+    detectors: tuple[Detector, ...] = ()
+    detector_window: DetectorWindow = USUAL_WINDOW
 
 
 def parse(tree: Any) -> GuardConfig:
@@ -141,6 +150,8 @@ def parse(tree: Any) -> GuardConfig:
         telemetry=_telemetry(root.child("telemetry")),
         users=_users(root),
         media=_media(root),
+        detectors=_detectors(root),
+        detector_window=read_window(root.child("detectorWindow")),
     )
     root.end()
     if problems:
@@ -157,6 +168,8 @@ def render(config: GuardConfig) -> dict[str, Any]:
     for later in ("users", "media"):
         if rendered[later] is None:
             del rendered[later]
+    if not config.detectors:
+        del rendered["detectors"], rendered["detectorWindow"]
     limits, usual = rendered["limits"], _render(Limits())
     for later in ("queueSeconds", "headerSeconds", "commentSeconds"):
         if limits[later] == usual[later]:
@@ -186,6 +199,20 @@ def _media(root: Fields) -> MediaLabels | None:
     """Absent or null: the guard labels no files, so none that needs a label leaves."""
     given = root.value("media", None) is not None
     return label_config.read(root.child("media")) if given else None
+
+
+def _detectors(root: Fields) -> tuple[Detector, ...]:
+    detectors = read_detectors(root)
+    for index, detector in enumerate(detectors):
+        if detector.url:
+            _check_url(
+                root,
+                f"detectors[{index}].url",
+                detector.url,
+                schemes=("https", "http"),
+                query=False,
+            )
+    return detectors
 
 
 def _service(read: Fields) -> ServiceRef:

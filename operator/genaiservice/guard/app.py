@@ -41,6 +41,7 @@ from genaiservice.guard.telemetry import Trace, Tracing
 from genaiservice.guard.upstream import Pool
 
 if TYPE_CHECKING:
+    from genaiservice.guard.detectors import Detectors
     from genaiservice.guard.labelling import LabelDesk
 
 FORM_ROUTES: Final = frozenset(Route(dialect.value) for dialect in FORMS)
@@ -66,6 +67,7 @@ class Parts:
     now: Callable[[], datetime]
     reception: Reception
     desk: "LabelDesk | None" = None
+    detectors: "Detectors | None" = None
     """None where no files are labelled."""
     larder: Larder = field(default_factory=Larder)
 
@@ -210,6 +212,7 @@ class App:
             comments_after=parts.settings.config.limits.comment_seconds,
             larder=parts.larder,
             desk=parts.desk,
+            detectors=parts.detectors,
         )
         client.reader = relay
         self._relays.add(relay)

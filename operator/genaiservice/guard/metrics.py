@@ -127,6 +127,34 @@ class Metrics:
         )
 
         self._users(registry)
+        self._detectors(registry)
+
+    def _detectors(self, registry: CollectorRegistry) -> None:
+        self.detector_questions = Counter(
+            "genai_guard_detector_questions_total",
+            "Questions to detectors: passed, found, withdrawn, or the fault that left no opinion.",
+            ("detector", "outcome"),
+            registry=registry,
+        )
+        self.detector_seconds = Histogram(
+            "genai_guard_detector_seconds",
+            "From a question to its outcome, waiting for a place included.",
+            ("detector",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.detector_left_alone = Gauge(
+            "genai_guard_detector_breaker_open",
+            "1 while a detector is not asked, since it failed several times in a row.",
+            ("detector",),
+            registry=registry,
+        )
+        self.detector_fails_open = Gauge(
+            "genai_guard_detector_fail_open",
+            "1 while texts pass without the opinion of a detector that fails, as declared.",
+            ("detector",),
+            registry=registry,
+        )
 
     def _users(self, registry: CollectorRegistry) -> None:
         self.user_denials = Counter(
@@ -159,6 +187,16 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+
+    def detector_heard(self, detector: str, outcome: str, seconds: float) -> None:
+        self.detector_questions.labels(detector, outcome).inc()
+        self.detector_seconds.labels(detector).observe(seconds)
+
+    def watch_detector(
+        self, name: str, *, left_alone: Callable[[], bool], fails_open: Callable[[], bool]
+    ) -> None:
+        self.detector_left_alone.labels(name).set_function(lambda: float(left_alone()))
+        self.detector_fails_open.labels(name).set_function(lambda: float(fails_open()))
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge whose value is asked for when somebody scrapes."""

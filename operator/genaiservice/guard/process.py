@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ import uvloop
 from aiohttp import web
 
 from genaiservice import __version__
+from genaiservice.api.detector_config import Detector, DetectorWindow
 from genaiservice.api.directive import Directive
 from genaiservice.api.problem import ProblemError
 from genaiservice.guard import clock, logs
@@ -27,7 +29,9 @@ from genaiservice.guard.admin import Admin
 from genaiservice.guard.app import App, Parts
 from genaiservice.guard.client import ClientServer
 from genaiservice.guard.copies import copies_for
+from genaiservice.guard.core.effects import Direction
 from genaiservice.guard.core.exchange import LabelMode, Options, Screening
+from genaiservice.guard.core.opinion import ReviewOptions
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.policy import PolicyStore
@@ -39,9 +43,11 @@ from genaiservice.guard.telemetry import tracing_for
 from genaiservice.guard.upstream import Pool
 
 if TYPE_CHECKING:
+    from genaiservice.guard.detectors import Detectors
     from genaiservice.guard.labelling import LabelDesk
 
 FLUSH_SECONDS = 5.0
+GRACE_SECONDS = 1.0
 BACKLOG = 1024
 
 log = logging.getLogger(__name__)
@@ -83,6 +89,7 @@ class Process:
             copy=self.copies.send if self.copies is not None else None,
         )
         self.desk = self._desk()
+        self.detectors = self._detectors()
         self.reception = reception_of(
             settings, self.metrics, self.decisions, self._band_policy_outcome, clock.now
         )
@@ -106,6 +113,7 @@ class Process:
                 now=clock.now,
                 reception=self.reception,
                 desk=self.desk,
+                detectors=self.detectors,
             )
         )
         probe = UpstreamProbe(pool)
@@ -143,6 +151,7 @@ class Process:
                     self.policies.watch(),
                     self.directive.watch(),
                     probe.watch(),
+                    *([self.detectors.run()] if self.detectors is not None else []),
                     *(store.watch() for store in band_policies),
                 )
             ]
@@ -204,6 +213,23 @@ class Process:
         agreed = users is not None and bool(users.agreement_version)
         return LabelDesk(media, self._file_labelled, agreed=agreed)
 
+    def _detectors(self) -> "Detectors | None":
+        config, metrics = self._settings.config, self.metrics
+        if not config.detectors:
+            return None
+        from genaiservice.guard.detectors import Detectors
+
+        found = Detectors(
+            config.detectors, self._settings.folder, clock.now, metrics.detector_heard
+        )
+        for one in found.all:
+            metrics.watch_detector(
+                one.detector.name,
+                left_alone=one.is_left_alone,
+                fails_open=partial(one.fails_open, clock.now),
+            )
+        return found
+
     def _file_labelled(self, account: Account, facts: dict[str, str | int]) -> bool:
         explicit = "false" if account.unlabelled_for else "true"
         self.metrics.labelled_files.labels(str(facts["carrier"]), explicit).inc()
@@ -259,6 +285,20 @@ class Process:
         )
 
 
+def review_options(detectors: tuple[Detector, ...], window: DetectorWindow) -> ReviewOptions | None:
+    """What the core must know of them; None where there are none."""
+    if not detectors:
+        return None
+    sides = {side for detector in detectors for side in detector.apply_to}
+    return ReviewOptions(
+        directions=frozenset(one for one in Direction if one.value.capitalize() in sides),
+        window_characters=window.characters,
+        window_seconds=window.seconds,
+        # A net only: each detector's own time is over before.
+        budget_seconds=max(one.timeout_seconds for one in detectors) + GRACE_SECONDS,
+    )
+
+
 def options(settings: Settings) -> Options:
     """What the configuration says of every exchange, in the words of the core."""
     config = settings.config
@@ -268,5 +308,6 @@ def options(settings: Settings) -> Options:
         label=LabelMode(config.label.mode.value),
         label_text=config.label.text,
         paths=frozenset(config.paths),
+        review=review_options(config.detectors, config.detector_window),
         files=config.media is not None,
     )

@@ -36,11 +36,13 @@ from genaiservice.guard.core.exchange import Exchange, State
 from genaiservice.guard.core.protocols import EVENTS
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
 from genaiservice.guard.holding import Larder
+from genaiservice.guard.inquiry import Inquiry
 from genaiservice.guard.metrics import Pace
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
 from genaiservice.guard.vigil import Vigil
 
 if TYPE_CHECKING:
+    from genaiservice.guard.detectors import Detectors
     from genaiservice.guard.labelling import LabelDesk
 
 log = logging.getLogger(__name__)
@@ -62,14 +64,15 @@ class Relay:
         "_exchange",
         "_fields",
         "_files",
-        "_forward",
         "_held",
+        "_inquiry",
         "_larder",
         "_loop",
         "_pace",
         "_record",
         "_turn",
         "_vigil",
+        "forward",
         "tail",
     )
 
@@ -87,6 +90,7 @@ class Relay:
         comments_after: float,
         larder: Larder,
         desk: "LabelDesk | None" = None,
+        detectors: "Detectors | None" = None,
     ) -> None:
         """`patience` and `comments_after` as the `Vigil` knows them. `larder`: the memory that
         whole answers share. `desk`: where files get their labels."""
@@ -110,18 +114,15 @@ class Relay:
         self._done = False
         self._turn: asyncio.Future[None] | None = None
         self._fields: list[Field] = []
-        self._forward: bytes | None = None
+        self.forward: bytes | None = None
+        """The body to send to the model; None when nothing goes there."""
         self._files: tuple[File, ...] | None = None
         self._larder = larder
         self._held = 0
         self._desk = desk
+        self._inquiry = Inquiry(detectors, loop, exchange, self._guarded) if detectors else None
         self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
         """The last parts of the answer's body that went to the client."""
-
-    @property
-    def forward(self) -> bytes | None:
-        """The body to send to the model; None when nothing goes there."""
-        return self._forward
 
     @property
     def held_characters(self) -> int:
@@ -139,6 +140,8 @@ class Relay:
         """Ends the exchange as if the model had broken off."""
         self._stop_upstream()
         self.upstream_closed(reason)
+        if not self._done and self._exchange.waiting:
+            self._cut_off()  # no time for detectors: what they did not judge does not leave
 
     async def run(self, pool: Pool, head: Callable[[int], bytes]) -> None:
         """Sends the request to the model and returns when the client has its answer.
@@ -146,7 +149,7 @@ class Relay:
         `head` makes the request's head for a body of that length.
         """
         for fresh in (False, True):
-            if self._done or self._forward is None:
+            if self._done or self.forward is None:
                 break
             try:
                 connection = await pool.connection(fresh=fresh)
@@ -159,11 +162,11 @@ class Relay:
             self._connection = connection
             self._account.forwarded = perf_counter()
             self._turn = self._loop.create_future()
-            connection.send(head(len(self._forward)) + self._forward, self)
+            connection.send(head(len(self.forward)) + self.forward, self)
             if self._client.writing_paused:
                 connection.pause()
             await self._turn
-        await self._label()
+        await self._settle()
 
     async def upload(
         self,
@@ -206,7 +209,14 @@ class Relay:
                     connection.write(b"0\r\n\r\n")
                 connection.written()
         await self._turn
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """The model has said all: what remains is labels, and what detectors say."""
         await self._label()
+        while not self._done and self._exchange.waiting:
+            self._turn = self._loop.create_future()
+            await self._turn
 
     async def _label(self) -> None:
         """The files of the answer get their labels, if it has any; `_turn` ends the wait."""
@@ -228,7 +238,7 @@ class Relay:
     def upstream_head(self, status: int, fields: list[Field]) -> None:
         self._account.upstream_first = perf_counter()
         self._account.upstream_status = status
-        self._forward = None
+        self.forward = None
         content_type = b"".join(value for name, value in fields if name.lower() == b"content-type")
         self._fields = passing(fields, RESPONSE_OURS)
         self._guarded(lambda: self._exchange.response(status, content_type.decode("latin-1")))
@@ -254,7 +264,7 @@ class Relay:
         if error is not None and not self._done:
             self._account.fault = error
         self._guarded(lambda: self._exchange.upstream_closed(error))
-        if not self._done and self._files is None:
+        if not self._done and self._files is None and not self._exchange.waiting:
             # The core owes an end for every end; without one the client must not wait for ever.
             self._collapse(None)
 
@@ -318,12 +328,13 @@ class Relay:
                 self._answer.end()
                 self._finish()
             case Respond(status=status, content_type=content_type, body=body):
-                self._note_first(len(body))
+                self._account.first_sent = perf_counter()
+                self._account.sent_bytes += len(body)
                 self.tail.append(body)
                 self._answer.whole(status, content_type, body, self._fields)
                 self._finish()
             case Forward(body=body):
-                self._forward = body
+                self.forward = body
             case Upload(data=data):
                 if self._connection is not None and data:
                     framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
@@ -333,6 +344,8 @@ class Relay:
             case LabelFiles(files=files):
                 self._files = files
                 self._wake()
+            case _ if self._inquiry is not None:
+                self._inquiry.perform(effect)
 
     def _send(self, data: bytes) -> None:
         if data:  # an empty chunk would end a chunked body
@@ -346,10 +359,6 @@ class Relay:
             self.tail.append(data)
             self._answer.send(data)
 
-    def _note_first(self, size: int) -> None:
-        self._account.first_sent = perf_counter()
-        self._account.sent_bytes += size
-
     def _stop_upstream(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -357,22 +366,25 @@ class Relay:
 
     def _client_stalled(self) -> None:
         self._account.fault = self._account.fault or "client_stalled"
-        self._stop_upstream()
-        self._answer.abort()
-        self._finish()
+        self._cut_off()
 
     def _collapse(self, error: Exception | None) -> None:
         """A fault of ours: say so once, stop the model, and cut the client off."""
         log.error("exchange failed", exc_info=error, extra={"request": self._account.request})
         self._account.fault = "internal"
+        self._cut_off()
+
+    def _cut_off(self) -> None:
         self._stop_upstream()
         self._answer.abort()
         self._finish()
 
     def _finish(self) -> None:
         self._vigil.end()
+        if self._inquiry is not None:
+            self._inquiry.end()
         self._done = True
-        self._forward = None
+        self.forward = None
         self._wake()
 
     def _wake(self) -> None:

@@ -229,8 +229,8 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
                 "未经检测的内容不予转发（《办法》第四条、第十四条）",
             ),
             (
-                "try again later; operators: see the metric genai_guard_detector_faults_total",
-                "请稍后重试；运维请查看指标 genai_guard_detector_faults_total",
+                "try again later; operators: see the metric genai_guard_detector_questions_total",
+                "请稍后重试；运维请查看指标 genai_guard_detector_questions_total",
             ),
         ),
     ),
