@@ -74,10 +74,11 @@ chart: programs ## Check the Helm chart and pack it into dist/
 
 bench: programs decoders ## Every number of benchmarks/ beside its target, raw results kept
 	$(PY) -m hack.packages nginx
-	@set -e; begun=$$(date +%s); for script in benchmarks/*.py; do \
+	@begun=$$(date +%s); failed=; for script in benchmarks/*.py; do \
 	  echo "== $$script ($$(( $$(date +%s) - begun )) s)"; \
-	  PYTHONPATH=. $(PY) $$script; \
-	done; PYTHONPATH=. $(PY) -m benchmarks.rig.summary --since $$begun
+	  PYTHONPATH=. $(PY) $$script || failed="$$failed $$script"; \
+	done; PYTHONPATH=. $(PY) -m benchmarks.rig.summary --since $$begun; \
+	[ -z "$$failed" ] || { echo "failed, or a target missed:$$failed"; exit 1; }
 
 clean: ## Remove what was made in this folder (not the cached programs)
 	@[ ! -x $(PY) ] || $(PY) -m hack.up down

@@ -105,7 +105,7 @@ def refusal(request: Request, text: str, identity: str, created: int) -> bytes:
         "model": request.model,
     }
     if request.stream:
-        said = said_choice(request.chat, 0, text, role=True)
+        said = said_choice(request, 0, text, role=True)
         return (
             render(orjson.dumps({**head, "choices": [said]}))
             + render(orjson.dumps({**head, "choices": [filtered_choice(request.chat, 0)]}))
@@ -113,18 +113,27 @@ def refusal(request: Request, text: str, identity: str, created: int) -> bytes:
         )
     choice: dict[str, Any] = {"index": 0, "logprobs": None, "finish_reason": "content_filter"}
     if request.chat:
-        choice["message"] = {"role": "assistant", "content": text, "refusal": None}
+        choice["message"] = message(request, text)
     else:
         choice["text"] = text
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     return orjson.dumps({**head, "choices": [choice], "usage": usage})
 
 
-def said_choice(chat: bool, index: int, text: str, *, role: bool = False) -> dict[str, Any]:
-    """One choice of a streamed chunk that says `text`."""
+def message(request: Request, words: str) -> dict[str, Any]:
+    """A message that refuses; where JSON is expected, a sentence is none: it has a field of its own
+    in the API."""
+    if request.structured:
+        return {"role": "assistant", "content": None, "refusal": words}
+    return {"role": "assistant", "content": words, "refusal": None}
+
+
+def said_choice(request: Request, index: int, text: str, *, role: bool = False) -> dict[str, Any]:
+    """One choice of a streamed chunk that refuses with `text`."""
     choice: dict[str, Any] = {"index": index, "logprobs": None, "finish_reason": None}
-    if chat:
-        choice["delta"] = {"role": "assistant", "content": text} if role else {"content": text}
+    if request.chat:
+        said = {"refusal" if request.structured else "content": text}
+        choice["delta"] = {"role": "assistant", **said} if role else said
     else:
         choice["text"] = text
     return choice

@@ -333,8 +333,9 @@ class Stream:
         chat, index = self._request.chat, choice.index
         if words is None:
             words = self._policy.words(self._decisions, self._request.language, index)
-        said = GAP + words if choice.spoke else words
-        self._say(openai.said_choice(chat, index, said, role=not choice.spoke))
+        apart = choice.spoke and not (chat and self._request.structured)
+        said = GAP + words if apart else words
+        self._say(openai.said_choice(self._request, index, said, role=not choice.spoke))
         self._say(openai.filtered_choice(chat, index))
 
     # Ends.

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from genaiservice.api.jsontree import MutableJson
-from genaiservice.guard.core import jsonstrict
+from genaiservice.guard.core import jsonstrict, openai
 from genaiservice.guard.core.answer import (
     BadAnswerError,
     Choice,
@@ -58,7 +58,7 @@ def screen(
         altered |= _choice(policy, options, choice, item, decisions)
         if choice.blocked:
             words = policy.words(decisions, request.language, choice.index)
-            _refuse(item, words, chat=request.chat)
+            _refuse(item, words, request)
         elif label is not LabelMode.OFF and not choice.labelled:
             decisions.append(_unlabelled(policy, "no_visible_text", choice.index))
     return orjson.dumps(tree) if altered else data, decisions
@@ -95,12 +95,12 @@ def _choice(
     return altered
 
 
-def _refuse(item: MutableJson, words: str, *, chat: bool) -> None:
+def _refuse(item: MutableJson, words: str, request: Request) -> None:
     index = item.get("index", 0)
     item.clear()
     item.update(index=index, logprobs=None, finish_reason="content_filter")
-    if chat:
-        item["message"] = {"role": "assistant", "content": words, "refusal": None}
+    if request.chat:
+        item["message"] = openai.message(request, words)
     else:
         item["text"] = words
 

@@ -607,3 +607,34 @@ def test_a_policy_without_terms_screens_nothing_and_still_reads_everything() -> 
     empty = policy(classes={})
     assert stream(words("违禁样本"), rules=empty).text() == "违禁样本"
     assert stream([b"data: x\n\n"], rules=empty).error["code"] == "upstream_garbage"
+
+
+JSON_WANTED = {"response_format": {"type": "json_object"}}
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("prompt", ["说" + TERM, "写个对象"])
+def test_no_sentence_stands_where_json_is_expected(prompt: str, streamed: bool) -> None:
+    exchange = Exchange(POLICY, UNLABELLED)
+    messages = [{"role": "user", "content": prompt}]
+    body = request(messages=messages, stream=streamed, **JSON_WANTED)
+    client = Heard().take(exchange.request("/v1/chat/completions", "application/json", body))
+    said = ""
+    if client.forwarded is not None:
+        kind = "text/event-stream" if streamed else "application/json"
+        client.take(exchange.response(200, kind))
+        said = '{"a": "' if streamed else ""
+        told = '{"a": "' + TERM
+        wanted = {"choices": [{"index": 0, "message": {"content": told}, "finish_reason": "stop"}]}
+        answer = chunk(told) if streamed else json.dumps(wanted).encode()
+        client.take(exchange.upstream(answer))
+        client.take(exchange.upstream_closed(None))
+    trees = client.read().trees if streamed else [json.loads(client.body)]
+    parts = [
+        choice.get("delta") or choice.get("message", {})
+        for tree in trees
+        for choice in tree["choices"]
+    ]
+    assert "".join(part.get("content") or "" for part in parts) == said
+    assert "".join(part.get("refusal") or "" for part in parts) == REFUSAL["zh"]
+    assert trees[-1]["choices"][0]["finish_reason"] == "content_filter"
