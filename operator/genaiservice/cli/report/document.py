@@ -10,7 +10,7 @@ from dataclasses import asdict
 from genaiservice.api.jsontree import MutableJson
 from genaiservice.cli.report.earlier import VERSION
 from genaiservice.cli.report.page import Change, Page, Row, Section, Seen
-from genaiservice.cli.report.words import MARKS, NO_ADVICE, PERMITTED, mark
+from genaiservice.cli.report.words import MARKS, NO_ADVICE, mark, permitted
 
 
 def as_json(page: Page) -> str:
@@ -18,7 +18,7 @@ def as_json(page: Page) -> str:
 
 
 def document(page: Page) -> MutableJson:
-    notice = PERMITTED.format(day=page.as_of, pack=page.rule_pack)
+    notice = permitted(page)
     told: MutableJson = {
         "version": VERSION,
         "asOf": page.as_of.isoformat(),

@@ -141,5 +141,5 @@ _OTHER: Final = Text(
 )
 _LATER: Final = Text(
     en="was made as of {before}, after this report ({now})",
-    zh="截止日期为 {before}，晚于本报告（{now}）",
+    zh="核查日期为 {before}，晚于本报告（{now}）",
 )

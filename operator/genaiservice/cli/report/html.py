@@ -23,10 +23,10 @@ from genaiservice.cli.report.words import (
     LEVELS,
     NO_ADVICE,
     NOTICE,
-    PERMITTED,
     REPORT,
     RULE_PACK,
     SERVICE,
+    permitted,
 )
 
 # Even if a text ever became markup, nothing of it could run or be fetched.
@@ -123,7 +123,7 @@ def _declaration(page: Page, lang: Lang) -> str:
 def _verdict(page: Page, lang: Lang) -> Element:
     allowed = page.outcome.allowed
     words = headline(allowed, page.outcome.suspended).in_(lang)
-    limits = PERMITTED.format(day=page.as_of, pack=page.rule_pack).in_(lang)
+    limits = permitted(page).in_(lang)
     return element(
         "section",
         element(

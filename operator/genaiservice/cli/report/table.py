@@ -20,7 +20,7 @@ _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 _COLUMNS: Final = (
     Text(en="Namespace", zh="命名空间"),
     Text(en="Service", zh="服务"),
-    Text(en="As of", zh="截止日期"),
+    Text(en="As of", zh="核查日期"),
     Text(en="Rule pack", zh="规则包"),
     Text(en="Family", zh="义务类别"),
     Text(en="Requirement", zh="要求编号"),

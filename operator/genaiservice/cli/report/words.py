@@ -11,6 +11,7 @@ from typing import Final
 
 from genaiservice.api.conditions import ConditionType
 from genaiservice.api.problem import Text
+from genaiservice.cli.report.page import Page
 from genaiservice.control.core.condition import Status
 from genaiservice.rules.verdict import Level, Result, Severity
 
@@ -121,11 +122,26 @@ LAW: Final = Text(
     zh="《生成式人工智能服务管理暂行办法》",
 )
 PERMITTED: Final = Text(
-    en="Declarations were format-checked and cross-checked as of {day} against rule pack {pack}. "
-    "The result decides about the rollout only.",
-    zh="以上结果截至 {day}，按规则包 {pack} 对申报内容进行格式核对与交叉核对得出，"
-    "仅用于决定是否上线。",
+    en="Declarations were format-checked as of {day} against rule pack {pack}. The result decides "
+    "about the rollout only.",
+    zh="以上结果为 {day} 按规则包 {pack} 对申报内容进行格式核对得出，仅用于决定是否上线。",
 )
+PERMITTED_AND_SEEN: Final = Text(
+    en="Declarations were format-checked as of {day} against rule pack {pack}, those marked V2 "
+    "cross-checked with what the operator sees. The result decides about the rollout only.",
+    zh="以上结果为 {day} 按规则包 {pack} 对申报内容进行格式核对得出，"
+    "标为 V2 的并与运行时所见交叉核对，仅用于决定是否上线。",
+)
+
+
+def permitted(page: Page) -> Text:
+    """What may be said of a report: cross-checked is only what reached that level."""
+    seen = {Level.CROSS_CHECKED, Level.OBSERVED}
+    offline = seen.isdisjoint(row.finding.level for row in page.rows)
+    told = PERMITTED if offline else PERMITTED_AND_SEEN
+    return told.format(day=page.as_of, pack=page.rule_pack)
+
+
 NO_ADVICE: Final = Text(
     en="This report is no legal advice. It does not say that the service is lawful, that an "
     "authority agrees, or that a number or document is genuine; only the authorities can say that.",
@@ -168,7 +184,7 @@ NOT_DECLARED: Final = Text(en="not declared", zh="未申报")
 MORE: Final = Text(en="and {n} more", zh="另有 {n} 项")
 NONE: Final = Text(en="–", zh="–")
 
-AS_OF: Final = Text(en="As of", zh="截止日期")
+AS_OF: Final = Text(en="As of", zh="核查日期")
 RULE_PACK: Final = Text(en="Rule pack", zh="规则包")
 SERVICE: Final = Text(en="Service", zh="服务标识")
 DECLARATION: Final = Text(en="Declaration", zh="申报来源")

@@ -24,7 +24,7 @@ from genaiservice.cli.report.html import as_html
 from genaiservice.cli.report.page import Page
 from genaiservice.cli.report.table import as_csv, inert
 from genaiservice.cli.report.words import FAMILIES, LEVELS, MARKS, NO_ADVICE
-from genaiservice.rules.verdict import Result
+from genaiservice.rules.verdict import Level, Result
 from tests.unit.cli.report.pages import every_kind, finding, page, row, same
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "report"
@@ -204,3 +204,12 @@ def test_the_outcome_is_told_with_sign_and_word(allowed: bool, suspended: bool, 
     tree = parsed(as_html(page(outcome=outcome), Lang.ZH))
     told = next(node for node in tree.iter("p") if node.get("class") == "word")
     assert "".join(told.itertext()) == ("✓ " if allowed else "✗ ") + word
+
+
+def test_only_what_was_compared_with_the_cluster_is_called_cross_checked() -> None:
+    offline = [row(finding(level=Level.FORMAT_CHECKED))]
+    live = [*offline, row(finding("IM-15-1", level=Level.CROSS_CHECKED))]
+    for rows, seen in ((offline, False), (live, True)):
+        told = page(rows=rows)
+        assert ("those marked V2 cross-checked" in as_json(told)) is seen
+        assert ("标为 V2 的并与运行时所见交叉核对" in as_html(told, Lang.ZH)) is seen
