@@ -60,6 +60,7 @@ def guard(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "queueSeconds": 60,
         "headerSeconds": 0.2,
         "commentSeconds": 0.05,
+        "drainSeconds": 0.1,
     }
     with Guard(tmp_path_factory.mktemp("guard"), upstream.url, limits=limits) as process:
         yield process
@@ -209,3 +210,15 @@ def test_a_scraper_that_understands_exemplars_gets_traces(model: Model, guard: G
         told = raw.to_end().decode()
     assert told.rstrip().endswith("# EOF")
     assert f'# {{trace_id="{trace}"}}' in told
+
+
+def test_a_model_that_is_to_stop_is_not_held_longer_than_the_drain(
+    model: Model, guard: Guard
+) -> None:
+    with Raw(guard) as raw:
+        raw.post(PATH, chat(stream=False))
+        eventually(partial(is_open, guard, 1))
+        assert guard.admin("/quiet")[0] == 200
+        assert guard.metric("genai_guard_open_requests") == 1
+        model.gate.open()
+        assert raw.until(b"}").startswith(b"HTTP/1.1 200 ")

@@ -54,6 +54,8 @@ GUARD_PORT_NAME: Final = "genai-guard"
 GUARD_PORT: Final = 8790
 """Default port on which clients reach the guard."""
 GUARD_ADMIN_PORT: Final = 8791
+GUARD_QUIET_PATH: Final = "/quiet"
+"""On the admin port: answers when no exchange is open any more, for the model's preStop hook."""
 """Probes and metrics; never offered by the Service, open to the kubelet and to scrapers."""
 GUARD_ADMIN_PORT_NAME: Final = "genai-admin"
 

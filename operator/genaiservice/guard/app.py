@@ -38,6 +38,7 @@ from genaiservice.guard.reception import ANYBODY, Reception
 from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import Settings
 from genaiservice.guard.telemetry import Trace, Tracing
+from genaiservice.guard.traffic import Traffic
 from genaiservice.guard.upstream import Pool
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ class App:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._relays: set[Relay] = set()
-        self._open = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self.traffic = Traffic(parts.loop)
         self.draining = False
         config = parts.settings.config
         self._intake = Intake(
@@ -94,11 +93,6 @@ class App:
         if config.complaint_url:
             link = f'<{config.complaint_url}>; rel="complaint"'
             self._common.append((b"Link", link.encode("ascii")))
-
-    @property
-    def open(self) -> int:
-        """Exchanges that are not over yet."""
-        return self._open
 
     @property
     def held(self) -> int:
@@ -117,9 +111,9 @@ class App:
         self.draining = True
         try:
             async with asyncio.timeout(seconds):
-                await self._idle.wait()
+                await self.traffic.idle()
         except TimeoutError:
-            log.warning("drain time is over", extra={"open": self._open})
+            log.warning("drain time is over", extra={"open": self.traffic.open})
             for relay in list(self._relays):
                 relay.break_off("drain_timeout")
 
@@ -140,8 +134,7 @@ class App:
         )
         trace = self._parts.tracing.begin(account, request.headers)
         account.trace = trace.id
-        self._open += 1
-        self._idle.clear()
+        self.traffic.begin()
         try:
             await self._serve(request, client, answer, account, trace)
         except RefusedError as error:
@@ -153,9 +146,7 @@ class App:
             account.client_gone = True
             answer.keep_alive = False
         finally:
-            self._open -= 1
-            if not self._open:
-                self._idle.set()
+            self.traffic.end()
             account.status = answer.status
             trace.end(account)
             self._settle(account)

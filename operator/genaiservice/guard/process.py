@@ -137,7 +137,9 @@ class Process:
         band_policies = self.reception.content_policies.values()
         for store in (self.policies, *band_policies):
             store.start()
-        admin = web.Server(Admin(readiness, self.metrics, lambda: True).handle, access_log=None)
+        drain_seconds = config.limits.drain_seconds
+        pages = Admin(readiness, self.metrics, quiet=lambda: app.traffic.quiet(drain_seconds))
+        admin = web.Server(pages.handle, access_log=None)
         server = ClientServer(app.handle, head_seconds=config.limits.header_seconds)
         try:
             listeners = await self._listen(loop, server, admin)
@@ -156,7 +158,7 @@ class Process:
                 )
             ]
             await self._stop.wait()
-            log.info("shutting down", extra={"open": app.open})
+            log.info("shutting down", extra={"open": app.traffic.open})
             await app.drain(config.limits.drain_seconds)
             for listener in listeners:
                 listener.close()
@@ -247,7 +249,9 @@ class Process:
 
     def _gauges(self, app: App) -> None:
         metrics = self.metrics
-        metrics.watch("genai_guard_open_requests", "Exchanges not over yet.", lambda: app.open)
+        metrics.watch(
+            "genai_guard_open_requests", "Exchanges not over yet.", lambda: app.traffic.open
+        )
         metrics.watch(
             "genai_guard_waiting_requests",
             "Requests that wait for a place (limits.concurrentRequests), for queueSeconds at most.",

@@ -25,7 +25,12 @@ from genaiservice.control.core.guard_spec import volumes
 from genaiservice.control.core.observed import Observed
 
 SHUTDOWN_SECONDS: Final = 15
-"""Beside the drain of the guard: the time in which the model stops before it."""
+"""Beside the drain of the guard: the time in which the model stops after it."""
+QUIET: Final = {
+    "path": names.GUARD_QUIET_PATH,
+    "port": names.GUARD_ADMIN_PORT,
+    "scheme": "HTTP",
+}
 HOSTNAME: Final = "kubernetes.io/hostname"
 LAST_PORT: Final = 65535
 
@@ -241,13 +246,22 @@ def _guarded(template_spec: Json, blueprint: Blueprint) -> MutableJson:
     kept = [one for one in _objects(spec.get("volumes")) if one.get("name") not in taken]
     # Only the operator decides what holds a pod back: a gate in the template would never be lifted.
     spec.pop("schedulingGates", None)
-    spec["containers"] = _others(spec.get("containers"))
+    spec["containers"] = [_outliving(one) for one in _others(spec.get("containers"))]
     spec["initContainers"] = [
         *_others(spec.get("initContainers")),
         dict(blueprint.guard_container),
     ]
     spec["volumes"] = [*kept, *volumes(blueprint.observed.name, blueprint.spec)]
     return spec
+
+
+def _outliving(container: MutableJson) -> MutableJson:
+    """It stops only when its last answer is out. A pod ends its ordinary containers before its
+    native sidecars: without a hook the model would be gone while the guard still has clients."""
+    lifecycle = json_object(container.get("lifecycle"))
+    if lifecycle.get("preStop"):
+        return container
+    return {**container, "lifecycle": {**lifecycle, "preStop": {"httpGet": QUIET}}}
 
 
 def _objects(value: Any) -> list[Json]:

@@ -53,7 +53,8 @@ def test_no_container_can_stand_in_for_the_guard() -> None:
             schedulingGates=[{"name": names.GATE}],
         )
     )["spec"]
-    assert spec["containers"] == [{"name": "model", "ports": [{"containerPort": 8000}]}]
+    [model] = spec["containers"]
+    assert (model["name"], model["ports"]) == ("model", [{"containerPort": 8000}])
     assert spec["initContainers"] == [guard_container()]
     assert all("emptyDir" not in one for one in spec["volumes"])
     assert "schedulingGates" not in spec
@@ -74,6 +75,21 @@ def test_a_pod_has_time_to_drain(declared: int | None, drain: int, expected: int
     of = managed(terminationGracePeriodSeconds=declared)
     of["spec"]["guard"]["limits"] = {"drainSeconds": drain}
     assert template(of)["spec"]["terminationGracePeriodSeconds"] == expected
+
+
+def test_the_model_stops_only_when_the_guard_says_that_its_clients_are_gone() -> None:
+    started = {"postStart": {"exec": {"command": ["warm-up"]}}}
+    own = {"preStop": {"exec": {"command": ["say-goodbye"]}}}
+    containers = [
+        {"name": "model"},
+        {"name": "warm", "lifecycle": started},
+        {"name": "own", "lifecycle": own},
+    ]
+    hook = {"httpGet": {"path": "/quiet", "port": names.GUARD_ADMIN_PORT, "scheme": "HTTP"}}
+    stops = [
+        one["lifecycle"] for one in template(managed(containers=containers))["spec"]["containers"]
+    ]
+    assert stops == [{"preStop": hook}, {**started, "preStop": hook}, own]
 
 
 def test_pods_spread_over_nodes_unless_declared_otherwise() -> None:
