@@ -27,7 +27,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import accumulate
 from typing import Final
 
 TABLE_LIMIT: Final = 65_536
@@ -143,12 +142,12 @@ class Normaliser:
         """
         if normal == text:
             return range(len(text) + 1)
-        table = self.table
-        return list(accumulate(map(len, (_as_text(table[ord(char)]) for char in text)), initial=0))
-
-
-def _as_text(value: int | str) -> str:
-    return value if isinstance(value, str) else "·"
+        table, at, starts = self.table, 0, [0]
+        for char in text:
+            value = table[ord(char)]
+            at += len(value) if isinstance(value, str) else 1
+            starts.append(at)
+        return starts
 
 
 @cache

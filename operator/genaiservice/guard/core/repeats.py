@@ -69,8 +69,10 @@ class Stretched(TermSet):
         for start, prefixes in self._scan(normal)[1]:
             if gaps is None or words is None:
                 return start
+            text = normal[start:]
             if gaps.begins_run(start) and any(
-                words.goes_on(gaps, start, prefix, _moved) for prefix in prefixes
+                words.goes_on(gaps, start, prefix, None if prefix == text else _moved)
+                for prefix in prefixes
             ):
                 return start
         return len(normal)

@@ -176,6 +176,10 @@ class Screener:
         self._gap = gaps.at[size] if gaps is not None else 0
         keep = live = size if final else self._terms.live(normal, gaps)
         found = self._still_open(self._terms.hits(normal))
+        if not found and self._allowed is None and not self._sent:
+            self._pending = set()
+            until = len(whole) if live == size else _origin(starts, live)
+            return self._release(whole, normal, starts, (until, until), [])
         unsure: set[Found] = set()
         if gaps is not None and found:
             found, unsure = self._worded(found, gaps, final=final)
