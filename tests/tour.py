@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[1]
 TOURS = {lang: ROOT / "docs" / lang / "guide" / "genaictl.md" for lang in ("en", "zh")}
 CATALOGUE = Path(str(resources.files("genaiservice.rules") / "catalogue"))
 BLOCK = re.compile(r"```console( cluster)?\n(.*?)```", re.DOTALL)
-_CHANGING = re.compile(r"rule pack [\d.]+|规则包 [\d.]+|sha256:[0-9a-f]{64}")
+_CHANGING = re.compile(
+    r"rule pack [\d.]+|规则包 [\d.]+|sha256:[0-9a-f]{64}|Revision chat-[0-9a-f]+"
+)
 
 
 def replayed(text: str, run: Callable[[list[str]], str], *, cluster: bool) -> str:

@@ -3,7 +3,7 @@
 colour; the texts of findings are those of status and verdict.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from genaiservice.api.jsontree import Json, lookup
@@ -43,8 +43,18 @@ SIGNS: Final = {"True": ("✓", "green"), "False": ("✗", "red"), "Unknown": ("
 
 def headline(paper: Paper, subject: str, allowed: bool, more: str = "") -> None:
     sign, style, text = ("✓", "green", ALLOWED) if allowed else ("✗", "red", REFUSED)
-    colon = "：" if paper.lang is Lang.ZH else ": "
-    paper.line(f"{sign} {subject}{colon}{text.in_(paper.lang)}{more}", style)
+    paper.line(f"{sign} {subject}{colon(paper.lang)}{text.in_(paper.lang)}{more}", style)
+
+
+def colon(lang: Lang) -> str:
+    return "：" if lang is Lang.ZH else ": "
+
+
+def bracketed(parts: Sequence[str], lang: Lang) -> str:
+    """The parts in brackets, as each language writes them; nothing when there are none."""
+    if not parts:
+        return ""
+    return f"（{'，'.join(parts)}）" if lang is Lang.ZH else f" ({', '.join(parts)})"
 
 
 def article(number: Any, lang: Lang) -> str:

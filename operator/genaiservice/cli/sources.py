@@ -135,9 +135,17 @@ _MANY: Final = Text(
 )
 
 
+_CHINESE: Final[dict[type[Exception], str]] = {
+    FileNotFoundError: "文件不存在",
+    PermissionError: "没有权限",
+    IsADirectoryError: "这是目录",
+}
+
+
 def _cause(error: Exception) -> Text:
     said = getattr(error, "strerror", None) or "not a usable path"
-    return Text(en=f"the file cannot be read: {said}", zh=f"无法读取文件：{said}")
+    known = _CHINESE.get(type(error), said)
+    return Text(en=f"the file cannot be read: {said}", zh=f"无法读取文件：{known}")
 
 
 def unreadable(name: str, what: Text) -> Problem:

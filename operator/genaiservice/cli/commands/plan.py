@@ -209,6 +209,7 @@ def show(paper: Paper, outcome: Outcome) -> None:
     paper.pair(THEN, _words(outcome.status), indent=2)
     render.overrides(paper, lookup(outcome.status, "rulePack", "overrides", default=[]))
     old, new = _open(outcome.before), _open(outcome.status)
+    colon = render.colon(lang)
     for label, ids, sign, style in (
         (SOLVED, old.keys() - new.keys(), "✓", "green"),
         (NEW, new.keys() - old.keys(), "✗", "red"),
@@ -217,7 +218,7 @@ def show(paper: Paper, outcome: Outcome) -> None:
         for one in [key for key in {**old, **new} if key in ids]:
             row = new.get(one) or old[one]
             title = render.words(row, "title", lang)
-            paper.line(f"{sign} {label.in_(lang)}: {one}  {title}", style, indent=4)
+            paper.line(f"{sign} {label.in_(lang)}{colon}{one}  {title}", style, indent=4)
     if outcome.acts:
         paper.head(OBJECTS, indent=2)
     else:

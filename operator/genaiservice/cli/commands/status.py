@@ -170,8 +170,8 @@ def _work(paper: Paper, rows: list[Json]) -> None:
         blocking = sum(task.get("severity") == "block" for task in tasks)
         counts = [BLOCKING.format(n=blocking)] if blocking else []
         counts += [IMPROVE.format(n=len(tasks) - blocking)] if blocking < len(tasks) else []
-        listed = ", ".join(text.in_(paper.lang) for text in counts)
-        paper.line(f"{render.owner(owner).in_(paper.lang)} ({listed})", "bold")
+        listed = render.bracketed([text.in_(paper.lang) for text in counts], paper.lang)
+        paper.line(f"{render.owner(owner).in_(paper.lang)}{listed}", "bold")
         for index, task in enumerate(sorted(tasks, key=_urgency)):
             _task(paper, task, last=index == len(tasks) - 1)
 
@@ -193,7 +193,7 @@ def _task(paper: Paper, task: Json, *, last: bool) -> None:
     for label, key in ((render.WHAT, "message"), (render.NEXT, "remedy")):
         words = render.words(task, key, lang)
         if words:
-            paper.line(f"{stem}     {label.in_(lang)}: {words}")
+            paper.line(f"{stem}     {label.in_(lang)}{render.colon(lang)}{words}")
 
 
 def _conditions(paper: Paper, rows: list[Json]) -> None:

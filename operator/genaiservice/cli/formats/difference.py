@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from genaiservice.api.jsontree import MutableJson
-from genaiservice.api.problem import Lang, Text
+from genaiservice.api.problem import Text
 from genaiservice.cli import render
 from genaiservice.cli.terminal import Paper
 from genaiservice.rules.diff import Change, Difference, FindingChange, RuleChange, ServiceChange
@@ -89,9 +89,8 @@ def _service(paper: Paper, service: ServiceChange) -> None:
     before, after = (_gate(one.allowed).in_(lang) for one in (service.before, service.after))
     told = TURNS.format(before=before, after=after) if service.gate else KEPT.format(gate=after)
     sign, style = ("✓", "green") if service.after.allowed else ("✗", "red")
-    colon = "：" if lang is Lang.ZH else ": "
     paper.line()
-    paper.line(f"{sign} {service.name}{colon}{told.in_(lang)}", style)
+    paper.line(f"{sign} {service.name}{render.colon(lang)}{told.in_(lang)}", style)
     for change in service.findings:
         _finding(paper, change)
 

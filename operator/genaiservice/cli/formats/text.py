@@ -61,9 +61,7 @@ def _counts(row: Checked, lang: Lang) -> str:
     ):
         if number := row.count(weight):
             parts.append(word.format(n=number).in_(lang))
-    if not parts:
-        return ""
-    return f"（{'，'.join(parts)}）" if lang is Lang.ZH else f" ({', '.join(parts)})"
+    return render.bracketed(parts, lang)
 
 
 def _remark(paper: Paper, file: str, remark: Remark) -> None:
