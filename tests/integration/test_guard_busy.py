@@ -2,10 +2,12 @@
 """A guard at its limits: who waits, who is refused, who is slow, and who hears nothing."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 
+from genaiservice.guard.capacity import most_connections
 from tests.guard_process import TERM, Guard, Raw, chat
 from tests.upstream import DONE, Call, Gate, Upstream, completion, event
 from tests.wait import eventually
@@ -77,6 +79,12 @@ def fill(guard: Guard, *raws: Raw) -> None:
     assert guard.metric("genai_guard_waiting_requests") == len(raws) - 2
 
 
+def is_served(guard: Guard) -> bool:
+    with Raw(guard) as raw:
+        raw.post(PATH, chat(stream=False))
+        return raw.until(b"}").startswith(b"HTTP/1.1 200 ")
+
+
 def is_open(guard: Guard, number: int) -> bool:
     return guard.metric("genai_guard_open_requests") == number
 
@@ -114,13 +122,7 @@ def test_the_kill_switch_answers_those_who_wait(model: Model, guard: Guard) -> N
             assert raw.until(b"}}").startswith(b"HTTP/1.1 451 ")
     guard.write_directive("")
     model.gate.open()
-
-    def served() -> bool:
-        with Raw(guard) as raw:
-            raw.post(PATH, chat(stream=False))
-            return raw.until(b"}").startswith(b"HTTP/1.1 200 ")
-
-    eventually(served)
+    eventually(partial(is_served, guard))
 
 
 def test_a_head_that_comes_too_slowly_is_refused_and_an_idle_connection_is_not(
@@ -222,3 +224,18 @@ def test_a_model_that_is_to_stop_is_not_held_longer_than_the_drain(
         assert guard.metric("genai_guard_open_requests") == 1
         model.gate.open()
         assert raw.until(b"}").startswith(b"HTTP/1.1 200 ")
+
+
+def test_idle_connections_cannot_take_the_process_its_files(model: Model, guard: Guard) -> None:
+    """A guard without files could not read its directive, and would suspend the service."""
+    model.gate.open()
+    most = most_connections(2, 65_536)
+    with ExitStack() as held:
+        raws = [held.enter_context(Raw(guard)) for _ in range(most + 5)]
+        refused = raws[-1].to_end()
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"too_many_connections" in refused
+        raws[0].post(PATH, chat(stream=False))
+        assert raws[0].until(b"}").startswith(b"HTTP/1.1 200 ")
+        assert guard.readiness()["directive"]["mode"] == "Serve"
+    eventually(partial(is_served, guard))

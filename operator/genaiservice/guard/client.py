@@ -34,14 +34,21 @@ class Reader(Protocol):
 
 
 class ClientConnection(RequestHandler):
-    __slots__ = ("_head_seconds", "_head_timer", "reader")
+    __slots__ = ("_head_seconds", "_head_timer", "_server", "reader")
 
-    def __init__(self, *args: Any, head_seconds: float, **kwargs: Any) -> None:
+    def __init__(self, server: "ClientServer", *, head_seconds: float, **kwargs: Any) -> None:
         """`head_seconds`: from the first byte to the last of a head."""
-        super().__init__(*args, **kwargs)
+        super().__init__(server, **kwargs)
+        self._server = server
         self.reader: Reader | None = None
         self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._server.crowded:
+            self._refuse(refusal.too_many_connections())
+            self.force_close()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -98,9 +105,15 @@ class ClientConnection(RequestHandler):
 class ClientServer(web.Server):
     """aiohttp's low-level server with our connections."""
 
-    def __init__(self, handler: Handler, *, head_seconds: float) -> None:
+    def __init__(self, handler: Handler, *, head_seconds: float, connections: int) -> None:
+        """`connections`: how many clients may hold; further ones are told so and closed."""
         super().__init__(handler)
         self._head_seconds = head_seconds
+        self._most = connections
+
+    @property
+    def crowded(self) -> bool:
+        return len(self._connections) > self._most
 
     def __call__(self) -> RequestHandler:
         return ClientConnection(

@@ -27,6 +27,7 @@ from genaiservice.guard import clock, logs
 from genaiservice.guard.account import Account
 from genaiservice.guard.admin import Admin
 from genaiservice.guard.app import App, Parts
+from genaiservice.guard.capacity import LEAST, most_connections, raise_file_limit
 from genaiservice.guard.client import ClientServer
 from genaiservice.guard.copies import copies_for
 from genaiservice.guard.core.effects import Direction
@@ -139,8 +140,14 @@ class Process:
             store.start()
         drain_seconds = config.limits.drain_seconds
         pages = Admin(readiness, self.metrics, quiet=lambda: app.traffic.quiet(drain_seconds))
-        admin = web.Server(pages.handle, access_log=None)
-        server = ClientServer(app.handle, head_seconds=config.limits.header_seconds)
+        admin = ClientServer(
+            pages.handle, head_seconds=config.limits.header_seconds, connections=LEAST
+        )
+        server = ClientServer(
+            app.handle,
+            head_seconds=config.limits.header_seconds,
+            connections=most_connections(config.limits.concurrent_requests, raise_file_limit()),
+        )
         try:
             listeners = await self._listen(loop, server, admin)
         except OSError as error:

@@ -106,6 +106,21 @@ def too_many(limit: int, retry_after: int) -> Refusal:
     )
 
 
+def too_many_connections() -> Refusal:
+    return _busy(
+        503,
+        "too_many_connections",
+        Text(
+            en="clients hold too many connections to this instance", zh="客户端与该实例的连接过多"
+        ),
+        Text(
+            en="use connections again, close idle ones, or add replicas",
+            zh="请复用连接、关闭空闲连接，或增加副本",
+        ),
+        1,
+    )
+
+
 def no_policy(problems: tuple[Problem, ...]) -> Refusal:
     return _busy(
         503,

@@ -20,6 +20,7 @@ from genaiservice.guard.headers import Field
 
 IDLE_SECONDS: Final = 4.0
 """Shorter than the 5 s after which uvicorn, so most model servers, closes an idle connection."""
+STALE_SECONDS: Final = 1.0
 IDLE_CONNECTIONS: Final = 256
 HEADER_BYTES: Final = 64 * 1024
 ERROR_GRACE_SECONDS: Final = 1.0
@@ -66,6 +67,7 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_pool",
         "_room",
+        "_sent_at",
         "_status",
         "_timer",
         "_transport",
@@ -81,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._listener: Listener | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
+        self._sent_at = 0.0
         self._paused = False
         self._room: asyncio.Future[None] | None = None
         self.reused = False
@@ -100,8 +103,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def stale(self) -> bool:
-        """Whether an idle connection had been closed by the model before it saw a request."""
-        return self.reused and not self.answered
+        """Whether an idle connection had been closed by the model before it saw a request.
+
+        That shows at once. One that breaks off later did see it, and must not be asked twice.
+        """
+        soon = self._loop.time() - self._sent_at < STALE_SECONDS
+        return self.reused and not self.answered and soon
 
     def send(self, request: bytes, listener: Listener) -> None:
         """Sends one whole request; its answer goes to `listener`."""
@@ -110,6 +117,7 @@ class Connection(asyncio.Protocol):
             return
         self._listener = listener
         self._transport.write(request)
+        self._sent_at = self._loop.time()
         self._deadline = self._loop.time() + self._pool.config.first_byte_timeout_seconds
         self._timer = self._loop.call_at(self._deadline, self._watch)
 

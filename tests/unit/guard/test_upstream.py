@@ -3,7 +3,10 @@
 
 import asyncio
 
+import pytest
+
 from genaiservice.api.guard_config import Upstream
+from genaiservice.guard import upstream
 from genaiservice.guard.headers import Field
 from genaiservice.guard.upstream import Connection, Pool
 from tests.guard_process import free_port
@@ -47,4 +50,20 @@ async def test_a_refused_connection_is_tried_again_until_there_is_a_model() -> N
     assert not connecting.done()
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
     assert isinstance(await connecting, Connection)
+    server.close()
+
+
+async def test_a_model_that_breaks_off_while_it_works_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pool = Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
+    connection = await pool.connection()
+    connection.reused = True
+    connection.send(b"GET / HTTP/1.1\r\n\r\n", Deaf())
+    assert connection.stale
+    monkeypatch.setattr(upstream, "STALE_SECONDS", 0.0)
+    assert not connection.stale
+    connection.close()
     server.close()
