@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+BENCH := benchmarks/*.py
 .DEFAULT_GOAL := help
 .PHONY: help setup programs decoders test test-unit test-integration nightly demo up down status verify pins generate chart bench clean
 
@@ -72,9 +73,9 @@ chart: programs ## Check the Helm chart and pack it into dist/
 	$$($(PY) -m hack.build)/helm lint charts/genaiservice-operator
 	$$($(PY) -m hack.build)/helm package charts/genaiservice-operator --destination dist
 
-bench: programs decoders ## Every number of benchmarks/ beside its target, raw results kept
+bench: programs decoders ## Numbers beside their targets; BENCH="benchmarks/guard_*.py" chooses some
 	$(PY) -m hack.packages nginx
-	@begun=$$(date +%s); failed=; for script in benchmarks/*.py; do \
+	@begun=$$(date +%s); failed=; for script in $(BENCH); do \
 	  echo "== $$script ($$(( $$(date +%s) - begun )) s)"; \
 	  PYTHONPATH=. $(PY) $$script || failed="$$failed $$script"; \
 	done; PYTHONPATH=. $(PY) -m benchmarks.rig.summary --since $$begun; \
