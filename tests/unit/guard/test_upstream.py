@@ -2,6 +2,8 @@
 """A connection to the model at its edges, on a socket of this machine."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -20,50 +22,62 @@ class Deaf:
     def upstream_closed(self, error: str | None) -> None: ...
 
 
-async def test_who_waits_for_room_is_told_when_the_connection_ends() -> None:
-    """Else the upload of a client that left a slow model would stay open for ever."""
-    end = asyncio.Event()
+def pool_at(port: int) -> Pool:
+    return Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
 
-    async def takes_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+@asynccontextmanager
+async def a_silent_model(port: int = 0) -> AsyncIterator[int]:
+    """Takes connections and nothing more; its port."""
+    end, tasks = asyncio.Event(), set[asyncio.Task[None]]()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         await end.wait()
         writer.close()
 
-    server = await asyncio.start_server(takes_nothing, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    pool = Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
-    connection = await pool.connection()
-    connection.send(bytes(64 * 1024 * 1024), Deaf())
-    waiting = asyncio.ensure_future(connection.drained())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    connection.close()
-    await asyncio.wait_for(waiting, 10)
-    end.set()
-    server.close()
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        end.set()
+        await asyncio.sleep(0)  # who connected last begins only now
+        await asyncio.gather(*tasks)
+
+
+async def test_who_waits_for_room_is_told_when_the_connection_ends() -> None:
+    """Else the upload of a client that left a slow model would stay open for ever."""
+    async with a_silent_model() as port:
+        connection = await pool_at(port).connection()
+        connection.send(bytes(64 * 1024 * 1024), Deaf())
+        waiting = asyncio.ensure_future(connection.drained())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        connection.close()
+        await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_refused_connection_is_tried_again_until_there_is_a_model() -> None:
     port = free_port()
-    pool = Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
+    pool = pool_at(port)
     connecting = asyncio.ensure_future(pool.connect(lambda: Connection(pool), (0.01,) * 400))
     await asyncio.sleep(0.05)
     assert not connecting.done()
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
-    assert isinstance(await connecting, Connection)
-    server.close()
+    async with a_silent_model(port):
+        (await connecting).close()
 
 
 async def test_a_model_that_breaks_off_while_it_works_is_not_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    pool = Pool(Upstream(url=f"http://127.0.0.1:{port}"), asyncio.get_running_loop())
-    connection = await pool.connection()
-    connection.reused = True
-    connection.send(b"GET / HTTP/1.1\r\n\r\n", Deaf())
-    assert connection.stale
-    monkeypatch.setattr(upstream, "STALE_SECONDS", 0.0)
-    assert not connection.stale
-    connection.close()
-    server.close()
+    async with a_silent_model() as port:
+        connection = await pool_at(port).connection()
+        connection.reused = True
+        connection.send(b"GET / HTTP/1.1\r\n\r\n", Deaf())
+        assert connection.stale
+        monkeypatch.setattr(upstream, "STALE_SECONDS", 0.0)
+        assert not connection.stale
+        connection.close()
