@@ -28,13 +28,14 @@ def pool_at(port: int) -> Pool:
 
 @asynccontextmanager
 async def a_silent_model(port: int = 0) -> AsyncIterator[int]:
-    """Takes connections and nothing more; its port."""
-    end, tasks = asyncio.Event(), set[asyncio.Task[None]]()
+    """Takes one connection and nothing more; its port."""
+    begun, end, tasks = asyncio.Event(), asyncio.Event(), set[asyncio.Task[None]]()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        begun.set()
         await end.wait()
         writer.close()
 
@@ -42,9 +43,9 @@ async def a_silent_model(port: int = 0) -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        await begun.wait()
         server.close()
         end.set()
-        await asyncio.sleep(0)  # who connected last begins only now
         await asyncio.gather(*tasks)
 
 
