@@ -37,7 +37,7 @@ test-integration: programs decoders ## The tests on the real control plane
 	$(PY) -m pytest -m integration $(ARGS)
 
 nightly: setup ## A million random leak cases and 100,000 inputs to each law of check; an hour
-	GENAI_NIGHTLY=1 GENAI_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/properties -n auto --timeout 0 $(ARGS)
+	GENAI_NIGHTLY=1 GENAI_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/properties tests/integration/test_guard_fuzz.py -n auto --timeout 0 $(ARGS)
 
 demo: setup ## The main job, told step by step on a real API server
 	@$(PY) -m hack.demo $(ARGS)

@@ -53,7 +53,7 @@ async def test_who_waits_for_room_is_told_when_the_connection_ends() -> None:
     """Else the upload of a client that left a slow model would stay open for ever."""
     async with a_silent_model() as port:
         connection = await pool_at(port).connection()
-        connection.send(bytes(64 * 1024 * 1024), Deaf())
+        connection.send(bytes(16 * 1024 * 1024), Deaf())
         waiting = asyncio.ensure_future(connection.drained())
         await asyncio.sleep(0)
         assert not waiting.done()
