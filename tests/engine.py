@@ -4,7 +4,7 @@
 The model has no attention to speak of: each token is followed by one certain other, so that what
 it says is known, while tokens, templates, calls of tools, grammars, streams and counts are the
 engine's own. Of Ollama's API it speaks nothing. It runs as a process:
-`python -m tests.engine FOLDER PORT`.
+`python -m tests.engine FOLDER PORT [embeds]`.
 """
 
 import subprocess
@@ -100,8 +100,10 @@ def write_model(path: Path) -> None:
 class Engine:
     """Starts when entered, and answers; ends with the context."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, embeds: bool = False) -> None:
+        """`embeds`: gives vectors instead of answers; the engine does one or the other."""
         self.folder = folder
+        self._embeds = ["embeds"] if embeds else []
         self.port = free_port()
 
     @property
@@ -111,6 +113,7 @@ class Engine:
     def __enter__(self) -> Self:
         self._log = (self.folder / "engine.log").open("wb")
         command = [sys.executable, "-m", "tests.engine", str(self.folder), str(self.port)]
+        command += self._embeds
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
             eventually(self._up, within=60)
@@ -133,7 +136,7 @@ class Engine:
         self._log.close()
 
 
-def main(folder: Path, port: int) -> None:
+def main(folder: Path, port: int, *, embeds: bool) -> None:
     import xllamacpp
 
     model = folder / "tiny.gguf"
@@ -146,6 +149,9 @@ def main(folder: Path, port: int) -> None:
     params.n_parallel = 2
     params.n_predict = 32
     params.warmup = False
+    if embeds:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     params.sampling.temp = 0.0
     params.cpuparams.n_threads = 1
     params.cpuparams_batch.n_threads = 1
@@ -156,4 +162,4 @@ def main(folder: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), embeds="embeds" in sys.argv[3:])

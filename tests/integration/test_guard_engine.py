@@ -7,6 +7,7 @@ The engine does not speak Ollama's API; its client is in `test_guard_protocols.p
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -251,3 +252,24 @@ def structured(client: openai.OpenAI, asked: str, stream: bool) -> tuple[str, st
 
 def test_models_are_listed(client: openai.OpenAI) -> None:
     assert len(client.models.list().data) == 1
+
+
+def test_vectors_of_clean_texts_pass_and_others_are_never_asked_for(tmp_path: Path) -> None:
+    with Engine(tmp_path, embeds=True) as engine:
+        direct = openai.OpenAI(api_key="k", base_url=f"{engine.url}/v1", max_retries=0)
+        with Guard(tmp_path, engine.url) as guard, direct:
+            guarded = openai.OpenAI(api_key="k", base_url=guard.url, max_retries=0)
+            with guarded:
+                texts = ["甲", "今天"]
+                vectors = [
+                    [
+                        entry.embedding
+                        for entry in asked.embeddings.create(model="m", input=texts).data
+                    ]
+                    for asked in (guarded, direct)
+                ]
+                assert vectors[0] == vectors[1]
+                assert len(vectors[0]) == 2
+                with pytest.raises(openai.BadRequestError) as caught:
+                    guarded.embeddings.create(model="m", input=["甲", "违禁样本"])
+                assert caught.value.code == "content_filter"
