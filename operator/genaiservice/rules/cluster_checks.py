@@ -14,6 +14,7 @@ from genaiservice.rules.facts import CLUSTER
 from genaiservice.rules.limits import is_number
 from genaiservice.rules.paths import Trail, is_void
 from genaiservice.rules.subject import (
+    FAULT,
     HOLDS,
     SEEN,
     STEP,
@@ -42,8 +43,8 @@ def names_the_service(_: Json, __: CompileSchema) -> Check:
             if isinstance(value, list)
             else set()
         )
-        fault = None if names & listed else STEP
-        return Answer(fault=fault, level=Level.CROSS_CHECKED)
+        # The object's own name: known without a look at the cluster.
+        return HOLDS if names & listed else FAULT
 
     return check
 
@@ -60,7 +61,8 @@ def met_by_replicas(_: Json, __: CompileSchema) -> Check:
             return HOLDS
         # An autoscaler's floor stands before the replica count that it moves.
         fault = STEP if seen[0] < value else None
-        return Answer(fault=fault, level=Level.CROSS_CHECKED)
+        looked = is_number(known[-1])  # the others stand in the object itself
+        return Answer(fault=fault, level=Level.CROSS_CHECKED if looked else Level.FORMAT_CHECKED)
 
     return check
 
