@@ -48,6 +48,12 @@ OPERATOR_CONDITIONS = {
         "service.",
         zh="已告知护栏如何识别用户；仅在已配置或服务面向未成年人时显示。",
     ),
+    ConditionType.DETECTORS: Text(
+        en="Without a detector's opinion nothing passes; shown where spec.guard.detectors names "
+        "one. False while one is declared to fail open.",
+        zh="缺少检测器结论时不放行；仅在 spec.guard.detectors 中有检测器时显示。"
+        "声明故障放行期间为 False。",
+    ),
     ConditionType.ROLLOUT: Text(
         en="No blocking finding is open; the gate of new pods lifts.",
         zh="没有未解决的阻断项；新 Pod 的门控将解除。",

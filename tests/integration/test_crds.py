@@ -121,6 +121,10 @@ BY_TOKEN: dict[str, Any] = {
     "token": {"issuer": "https://login.test", "audience": "chat"},
 }
 KEYS = {"name": "keys", "key": "jwks.json"}
+D = "spec/guard/detectors"
+DETECTOR: dict[str, Any] = {"name": "d", "kind": "Moderation", "url": "http://d.shop:8000/v1"}
+OPEN = {"since": "2026-12-01T00:00:00Z", "until": "2026-12-08T08:00:00+08:00", "reason": "r"}
+"""Seven days, to the second."""
 BAD_SERVICES = (
     # What runs
     Bad(U, {"identity": {"source": "Token"}}, "so write token", f"{dotted(U)}.identity.source"),
@@ -191,6 +195,40 @@ BAD_SERVICES = (
         "spec.workload.managed.autoscaling.maxReplicas",
     ),
     Bad("spec/workload/managed/autoscaling", {"maxReplicas": 1}, "default 2", ".maxReplicas"),
+    # Detectors
+    Bad(D, [DETECTOR | {"kind": "GuardModel"}], "so write model", f"{dotted(D)}[0].kind"),
+    Bad(D, [DETECTOR | {"safeAnswer": "ok"}], "remove them", f"{dotted(D)}[0].kind"),
+    Bad(D, [DETECTOR | {"name": "House"}], "lower-case letters", f"{dotted(D)}[0].name"),
+    Bad(D, [DETECTOR | {"url": "http://u:p@d/v1"}], "without query", f"{dotted(D)}[0].url"),
+    Bad(
+        D,
+        [
+            DETECTOR
+            | {"kind": "GuardModel", "model": "m"}
+            | {"categories": [{"name": "S1", "riskClass": "A1a", "threshold": 0.5}]}
+        ],
+        "remove threshold",
+        f"{dotted(D)}[0].categories",
+    ),
+    Bad(
+        D,
+        [DETECTOR | {"kind": "GuardModel", "model": "m", "template": "judge this"}],
+        "write {text}",
+        f"{dotted(D)}[0].template",
+    ),
+    *(
+        Bad(
+            D,
+            [DETECTOR | {"failOpen": OPEN | {"until": until}}],
+            "within seven days",
+            f"{dotted(D)}[0].failOpen.until",
+        )
+        for until in ("2026-12-08T00:00:01Z", "2026-12-01T08:00:00+08:00", "2026-11-30T00:00:00Z")
+    ),
+    Bad(
+        D, [DETECTOR | {"failOpen": {**OPEN, "reason": ""}}], "at least 1 chars", "failOpen.reason"
+    ),
+    Bad(D, [DETECTOR | {"failOpen": {"until": OPEN["until"]}}], "Required value", "failOpen"),
     # The guard
     Bad("spec/guard", GONE, "Required value"),
     Bad("spec/guard/moderationPolicy", GONE, "Required value"),
@@ -382,6 +420,17 @@ def test_three_hundred_junk_entries_are_refused_without_harm(control_plane: Cont
 
 
 # What is missing is accepted -------------------------------------------------------------------
+
+
+def test_a_detector_may_be_declared_open_for_seven_days(control_plane: ControlPlane) -> None:
+    guard_model = {
+        **DETECTOR,
+        "name": "g",
+        "kind": "GuardModel",
+        "model": "m",
+        "template": "{text}",
+    }
+    offer(control_plane, changed(SERVICE, D, [DETECTOR | {"failOpen": OPEN}, guard_model]))
 
 
 def test_a_service_without_compliance_is_accepted(control_plane: ControlPlane) -> None:

@@ -246,7 +246,9 @@ def test_risk_classes_are_the_same_everywhere() -> None:
 
 @pytest.mark.parametrize("kind", CRDS)
 def test_a_crd_fits_into_the_annotation_of_kubectl_apply(kind: str) -> None:
-    assert len(json.dumps(CRDS[kind]).encode()) < LAST_APPLIED_BYTES * 0.9
+    written = json.dumps(CRDS[kind], ensure_ascii=False, separators=(",", ":"))
+    escaped = 5 * sum(written.count(sign) for sign in "&<>")  # kubectl writes \u0026 for &
+    assert len(written.encode()) + escaped < LAST_APPLIED_BYTES * 0.9
 
 
 @pytest.mark.parametrize("path", [*SERVICES, *POLICIES])
@@ -298,9 +300,9 @@ def test_only_complete_examples_are_allowed_to_roll_out(path: str) -> None:
     assert verdict.allowed == (path in COMPLETE_SERVICES)
 
 
-def test_four_examples_are_complete_and_two_are_not() -> None:
+def test_four_examples_are_complete_and_three_are_not() -> None:
     assert len(COMPLETE_SERVICES) == 4
-    assert len(SERVICES) == 6
+    assert len(SERVICES) == 7
 
 
 CATALOGUE = load_catalogue()

@@ -37,6 +37,7 @@ class ConditionType(StrEnum):
     POLICY = "ModerationPolicyReady"
     GUARD = "GuardEnforced"
     USERS = "UsersKnown"
+    DETECTORS = "DetectorsClosed"
     ROLLOUT = "RolloutAllowed"
     READY = "Ready"
 
@@ -97,6 +98,9 @@ class Reason(StrEnum):
     # UsersKnown
     IDENTITY_DECLARED = "IdentityDeclared"
     NO_IDENTITY_SOURCE = "NoIdentitySource"
+    # DetectorsClosed
+    FAILS_CLOSED = "FailsClosed"
+    FAILS_OPEN = "FailsOpen"
     # RolloutAllowed, Ready
     ALLOWED = "Allowed"
     REQUIREMENTS_NOT_MET = "RequirementsNotMet"
@@ -222,6 +226,17 @@ MEANINGS: Final[dict[Reason, Text]] = {
         "keep the limits in front of the guard.",
         zh="服务面向未成年人，但 spec.guard.users 未填写身份来源：护栏不询问年龄，也不执行任何"
         "未成年人限制。请填写 spec.guard.users.identity，或在护栏之前执行这些限制。",
+    ),
+    Reason.FAILS_CLOSED: Text(
+        en="Without the opinion of a detector nothing passes: the guard answers "
+        "detector_unavailable.",
+        zh="缺少检测器结论时一律不放行：护栏返回 detector_unavailable。",
+    ),
+    Reason.FAILS_OPEN: Text(
+        en="While these detectors fail, texts pass without their opinion, as declared in "
+        "spec.guard.detectors[].failOpen; remove it as soon as they answer again.",
+        zh="按 spec.guard.detectors[].failOpen 的声明，这些检测器故障期间文本未经其判断即放行；"
+        "恢复后请立即删除该设置。",
     ),
     Reason.ALLOWED: Text(
         en="No blocking finding is open: the rollout may proceed.",

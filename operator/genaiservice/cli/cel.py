@@ -2,14 +2,15 @@
 """The part of CEL that our CRDs use, evaluated offline over plain JSON.
 
 Covers comparisons, boolean operators, `in`, has(), size(), trim(), matches(), all(), type(),
-isQuantity() and format.date(); a test compiles every rule of every CRD. What is not covered raises
-at compile time, so that a new rule cannot be passed over in silence.
+isQuantity(), format.date(), timestamp() and duration() in hours with their difference; a test
+compiles every rule of every CRD. What is not covered raises at compile time, so that a new rule
+cannot be passed over in silence.
 """
 
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -22,7 +23,10 @@ _TOKEN: Final = re.compile(
 _QUANTITY: Final = re.compile(
     r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(m|u|n|k|[KMGTPE]i?|[eE][+-]?[0-9]+)?"
 )
-_BINDING: Final = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3}
+_BINDING: Final = {
+    **{"||": 1, "&&": 2, "-": 4},
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "in"), 3),
+}
 
 
 class CelError(ValueError):
@@ -185,6 +189,8 @@ def _binary(operator: str, left: Expr, right: Expr) -> Expr:
             return lambda scope: left(scope) <= right(scope)
         case ">":
             return lambda scope: left(scope) > right(scope)
+        case "-":
+            return lambda scope: left(scope) - right(scope)
         case ">=":
             return lambda scope: left(scope) >= right(scope)
         case _:
@@ -246,11 +252,31 @@ def _is_cidr(value: Any) -> bool:
         return False
 
 
+def _timestamp(value: Any) -> datetime:
+    """A date-time; what is none, or has no zone, is what the format of the field refuses."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise CelError("no date-time") from None
+    if found.tzinfo is None:
+        raise CelError("no zone")
+    return found
+
+
+def _duration(value: Any) -> timedelta:
+    hours = re.fullmatch(r"(\d+)h", value)
+    if hours is None:
+        raise CelError(f"no hours: {value!r}")
+    return timedelta(hours=int(hours[1]))
+
+
 _FUNCTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "type": _kind,
     "isQuantity": _is_quantity,
     "isIP": _is_ip,
     "isCIDR": _is_cidr,
+    "timestamp": _timestamp,
+    "duration": _duration,
 }
 
 

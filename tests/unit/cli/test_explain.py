@@ -27,7 +27,7 @@ from tests.unit.cli.run import genaictl, stable
         (["filings[0].number"], "filings[].number"),
         (["filings[].number"], "read by: IM-17-2"),
         (["guard.killSwitch"], "spec.guard.killSwitch"),
-        (["spec.guard"], "fields: killSwitch"),
+        (["spec.guard"], "fields: detectorWindow, detectors, killSwitch"),
         (["complaints"], "feedbackWorkingDays: 10"),
     ],
 )

@@ -38,7 +38,7 @@ def test_the_pack_of_this_release_changes_nothing() -> None:
     ran = diff(CATALOGUE, "-f", "examples")
     assert ran.code == 0
     assert "both rule packs ask the same" in ran.out
-    assert "0 of 6 services" in ran.out
+    assert "0 of 7 services" in ran.out
 
 
 def test_a_service_that_loses_its_gate_is_named_and_ends_in_one(tmp_path: Path) -> None:

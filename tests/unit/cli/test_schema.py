@@ -183,6 +183,19 @@ def test_every_rule_of_every_crd_can_be_evaluated_offline(rule: str) -> None:
         ("!format.date().validate(self).hasValue()", "2024-02-29", True),
         ("self.all(n, type(self[n]) == int || isQuantity(self[n]))", {"a": 1, "b": "5Mi"}, True),
         ("self.all(n, type(self[n]) == int || isQuantity(self[n]))", {"b": "5MiB"}, False),
+        *(
+            (
+                "timestamp(self.b) - timestamp(self.a) <= duration('2h')",
+                {"a": "2026-12-01T00:00:00Z", "b": later},
+                holds,
+            )
+            for later, holds in (
+                ("2026-12-01T10:00:00+08:00", True),
+                ("2026-12-01T02:00:01Z", False),
+                ("2026-12-01T02:00:00", False),
+                ("tomorrow", False),
+            )
+        ),
         ("self.missing == 1", {}, False),
         ("self.a > 'x'", {"a": 1}, False),
     ],

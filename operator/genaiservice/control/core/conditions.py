@@ -22,6 +22,7 @@ from genaiservice.control.core.condition import (
     told,
 )
 from genaiservice.control.core.families import families, rank
+from genaiservice.control.core.guard_detectors import detectors_closed
 from genaiservice.control.core.pods import Pod, bare, older, settled, tally, ways_past
 from genaiservice.control.core.rollout import State
 from genaiservice.control.core.situation import Situation
@@ -37,6 +38,7 @@ def all_conditions(situation: Situation) -> tuple[Condition, ...]:
         policy,
         guarded,
         *users_known(situation),
+        *detectors_closed(situation.spec, situation.now),
         allowed,
         ready(situation, guarded, allowed),
     )

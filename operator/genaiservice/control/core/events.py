@@ -24,12 +24,14 @@ WATCHED: Final = (
     ConditionType.ROLLOUT,
     ConditionType.POLICY,
     ConditionType.GUARD,
+    ConditionType.DETECTORS,
     ConditionType.READY,
 )
 ACTIONS: Final = {
     ConditionType.ROLLOUT: "Judge",
     ConditionType.POLICY: "LoadPolicy",
     ConditionType.GUARD: "CheckPods",
+    ConditionType.DETECTORS: "CheckDetectors",
     ConditionType.READY: "Reconcile",
 }
 
@@ -60,7 +62,7 @@ def _worth_telling(kind: ConditionType, new: Json, old: Json) -> bool:
     if kind is ConditionType.READY:
         # All else that Ready tells is told by the condition it comes from.
         return reason in (Reason.SERVING.value, Reason.APPLY_FAILED.value)
-    if kind is ConditionType.GUARD:
+    if kind in (ConditionType.GUARD, ConditionType.DETECTORS):
         return status == Status.FALSE.value or old.get("status") == Status.FALSE.value
     if kind is ConditionType.POLICY:
         return status == Status.FALSE.value or bool(old)

@@ -23,7 +23,7 @@ from genaiservice.api.declared import (
 from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.jsontree import Json, MutableJson, lookup
 from genaiservice.api.problem import Problem, ProblemError, Text
-from genaiservice.control.core import guard_users
+from genaiservice.control.core import guard_detectors, guard_users
 from genaiservice.control.core.quantity import amount, canonical
 
 CONFIG_MAP_BYTES: Final = 900 * 1024
@@ -67,6 +67,8 @@ def config_tree(namespace: str, name: str, spec: Json) -> MutableJson:
         "complaintUrl": _plain_url(text(lookup(compliance(spec), "complaints", "url"))),
         "telemetry": lookup(spec, "guard", "telemetry"),
         "users": guard_users.users_tree(spec),
+        "detectors": guard_detectors.detectors_tree(spec),
+        "detectorWindow": lookup(spec, "guard", "detectorWindow"),
         "media": _media(compliance(spec)),
     }
     present = {key: value for key, value in tree.items() if value is not None}
@@ -202,7 +204,11 @@ def container(spec: Json, image: str, pull_policy: str) -> MutableJson:
 
 def _secret_mounts(spec: Json) -> list[MutableJson]:
     mount = {"name": names.VOLUME_SECRETS, "mountPath": names.PATH_SECRETS, "readOnly": True}
-    return [mount] if guard_users.sources(spec) else []
+    return [mount] if _secrets(spec) else []
+
+
+def _secrets(spec: Json | None) -> list[MutableJson]:
+    return [*guard_users.sources(spec), *guard_detectors.sources(spec)]
 
 
 def _labels_files(spec: Json | None) -> bool:
@@ -272,7 +278,7 @@ def _work_volume(spec: Json | None) -> list[MutableJson]:
 
 def _secret_volume(spec: Json | None) -> list[MutableJson]:
     """Readable for the guard's own user, which no group of the pod is known to hold."""
-    files = guard_users.sources(spec)
+    files = _secrets(spec)
     projected = {"defaultMode": 0o444, "sources": files}
     return [{"name": names.VOLUME_SECRETS, "projected": projected}] if files else []
 

@@ -16,6 +16,7 @@ from genaiservice.control.core import (
     admitted,
     desired,
     events,
+    guard_detectors,
     guard_spec,
     obstacles,
     pod_steps,
@@ -176,5 +177,6 @@ def _recheck_at(situation: Situation) -> datetime | None:
     moments = [_grace_end(situation)] if situation.mode is Mode.MANAGED else []
     if situation.verdict.next_change is not None:
         moments.append(status.midnight(situation.verdict.next_change).astimezone(UTC))
+    moments.append(guard_detectors.next_change(situation.spec, situation.now))
     ahead = [moment for moment in moments if moment is not None and moment > situation.now]
     return min(ahead, default=None)

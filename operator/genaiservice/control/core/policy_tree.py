@@ -28,8 +28,9 @@ def rendered(
     tree = _tree(spec, name, by_class)
     _add_forms(tree, spec)
     _add_shapes(tree, spec)
-    _add_answers(tree, spec)
     thresholds = tuple(_add_thresholds(tree, spec, where))
+    _add_named(tree, spec)
+    _add_answers(tree, spec)
     return tree, (*thresholds, *policy_file.check(tree, where))
 
 
@@ -83,6 +84,21 @@ def _add_shapes(tree: dict[str, Any], spec: Json) -> None:
             part.setdefault(kind, []).append(shape)
 
 
+def _add_named(tree: dict[str, Any], spec: Json) -> None:
+    """Classes without terms that have an action of their own: detectors may find them."""
+    answers = spec.get("answers")
+    for risk, action in sorted(json_object(lookup(spec, "actions", "byClass")).items()):
+        answered = action != Action.REPLACE.value or any(_answering(answers, risk))
+        if risk in policy_file.RISK_CLASSES and answered:
+            tree["classes"].setdefault(risk, {"action": action, "terms": []})
+
+
+def _answering(answers: Any, risk: str) -> Iterator[Json]:
+    for answer in map(json_object, answers if isinstance(answers, list) else ()):
+        if risk in (answer.get("riskClasses") or (risk,)):
+            yield answer
+
+
 def _add_answers(tree: dict[str, Any], spec: Json) -> None:
     """Prepared answers to the classes that say them; one that names no class is for all."""
     answers = spec.get("answers")
@@ -90,8 +106,7 @@ def _add_answers(tree: dict[str, Any], spec: Json) -> None:
         if part["action"] == Action.REPLACE.value:
             part["answers"] = [
                 {"en": answer.get("en"), "zh": answer.get("zh")}
-                for answer in map(json_object, answers if isinstance(answers, list) else ())
-                if risk in (answer.get("riskClasses") or (risk,))
+                for answer in _answering(answers, risk)
             ]
 
 
