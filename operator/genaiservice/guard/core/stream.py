@@ -331,8 +331,7 @@ class Stream:
     def _refuse(self, choice: Choice, words: str | None = None) -> None:
         choice.refused = self._close = True
         chat, index = self._request.chat, choice.index
-        if words is None:
-            words = self._policy.words(self._decisions, self._request.language, index)
+        words = words or self._policy.words(self._decisions, self._request.language, index)
         apart = choice.spoke and not (chat and self._request.structured)
         said = GAP + words if apart else words
         self._say(openai.said_choice(self._request, index, said, role=not choice.spoke))
