@@ -41,6 +41,28 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_.:/@+\-]{0,256}")
 class BadAnswerError(Exception):
     """The model's answer has no shape that can be screened."""
 
+    reason = "upstream_garbage"
+
+
+class FileInTextError(BadAnswerError):
+    """A picture or a sound stands where text is due, where no label can be put into it."""
+
+    reason = "media_in_text"
+
+
+_BASE64_FILE: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "SUQz", "T2dnU", "ZkxhQ")
+"""What Base64 makes of the first bytes of PNG, JPEG, GIF, RIFF (WebP, WAV), ID3, Ogg, FLAC."""
+_SHORTEST_FILE: Final = 48
+_DATA_FILE: Final = re.compile(r"data:(?:image|audio|video)/[\w.+-]+(?:;[\w.=+-]+)*;base64,")
+
+
+def check_no_file(value: str) -> None:
+    """Raises `FileInTextError` for a picture or a sound that stands where text is due."""
+    if value.startswith(_BASE64_FILE) and len(value) >= _SHORTEST_FILE:
+        raise FileInTextError
+    if value.startswith("data:") and _DATA_FILE.match(value):
+        raise FileInTextError
+
 
 @dataclass(slots=True)
 class Text:
@@ -74,6 +96,9 @@ def texts(choice: dict[str, Any]) -> list[Text]:
 
 def _walk(holder: Any, key: Any, value: Any, path: Path, depth: int) -> Iterator[Text]:
     if isinstance(value, str):
+        check_no_file(value)
+        if key == "data" and "audio" in path:
+            raise FileInTextError  # samples alone have no first bytes to know them by
         if key not in _IDENTIFIERS or not is_word(value):
             yield Text(holder, key, path, value)
     elif not depth:

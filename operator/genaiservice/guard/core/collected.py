@@ -5,7 +5,7 @@ from typing import Final
 
 from genaiservice.guard.core import errors, media, transcription, whole
 from genaiservice.guard.core.effects import Action, Direction, Effect, File, Record, Respond
-from genaiservice.guard.core.live import UNREADABLE
+from genaiservice.guard.core.live import UNREADABLE, reason_of
 from genaiservice.guard.core.media import Awaited
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
@@ -40,8 +40,8 @@ def screened(
             decisions = transcription.screen_captions(policy, options, answer.data)
             return [Respond(200, answer.media_type, answer.data), *map(Record, decisions)]
         body, decisions = RULES[asked.dialect].whole(policy, options, asked, answer.data)
-    except UNREADABLE:
-        raise CannotLeaveError(teller.failed("upstream_garbage", None)) from None
+    except UNREADABLE as error:
+        raise CannotLeaveError(teller.failed(reason_of(error), 502)) from None
     except media.ByAddressError:
         raise CannotLeaveError(teller.failed("media_by_address", 502)) from None
     except transcription.BlockedError as error:

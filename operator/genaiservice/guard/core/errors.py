@@ -147,6 +147,27 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ),
         ),
     ),
+    "media_in_text": (
+        400,
+        "invalid_request_error",
+        _problem(
+            (
+                "pictures and sounds cannot come within an answer of text",
+                "文本回答中不能夹带图片或音频",
+            ),
+            (
+                "a file must carry its labels (Labelling Measures, Art. 4 and 5), and here the "
+                "guard cannot put them in",
+                "文件须带标识（《标识办法》第四、五条），而护栏无法在此处添加",
+            ),
+            (
+                'ask for modalities ["text"]; files come from /v1/images/generations and '
+                "/v1/audio/speech",
+                '请使用 modalities ["text"]；文件请从 /v1/images/generations 与 '
+                "/v1/audio/speech 获取",
+            ),
+        ),
+    ),
     "media_format": (
         400,
         "invalid_request_error",

@@ -31,6 +31,10 @@ UNREADABLE: Final = (
 )
 
 
+def reason_of(error: Exception) -> str:
+    return error.reason if isinstance(error, BadAnswerError) else BadAnswerError.reason
+
+
 class Events(Protocol):
     """Bytes cut anywhere in, whole events out."""
 
@@ -64,8 +68,8 @@ class Live(ABC):
             return []
         try:
             self._read(data)
-        except UNREADABLE:
-            self._break_off("upstream_garbage")
+        except UNREADABLE as error:
+            self._break_off(reason_of(error))
         return self._effects()
 
     def close(self, reason: str | None) -> list[Effect]:

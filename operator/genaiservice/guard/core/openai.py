@@ -64,6 +64,8 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
     refuse_unreadable(tree, *_UNREADABLE)
     _check_count(tree.get("n"))
     chat = dialect is Dialect.CHAT
+    if tree.get("modalities") not in (None, ["text"]):
+        raise RefusedError("media_in_text", "modalities")
     passages = list(messages(tree.get("messages")) if chat else prompts(tree, "prompt"))
     for key in _TOP_TEXT:
         if not (key == "prompt" and not chat):

@@ -41,27 +41,20 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.field import clean, decision
 from genaiservice.guard.core.label import GAP, LabelMode
+from genaiservice.guard.core.live import UNREADABLE, reason_of
 from genaiservice.guard.core.logprobs import drop_numbers
 from genaiservice.guard.core.options import Options, Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.spelling import leave_with_text, wait_with_text
-from genaiservice.guard.core.sse import DONE, KEEP_ALIVE, Event, EventLimitError, Parser, render
+from genaiservice.guard.core.sse import DONE, KEEP_ALIVE, Event, Parser, render
 from genaiservice.guard.core.template import Template, gap
 
 TEMPLATES_LIMIT: Final = 16
 TRIES_LIMIT: Final = 64
 """Streams whose every chunk differs in more than its text are not asked for ever."""
 _HEAD: Final = ("id", "object", "created", "model", "system_fingerprint")
-_BAD: Final = (
-    BadAnswerError,
-    ScreeningLimitError,
-    EventLimitError,
-    jsonstrict.DuplicateKeyError,
-    jsonstrict.NotJsonError,
-    jsonstrict.TooDeepError,
-)
 
 
 class Stream:
@@ -99,8 +92,8 @@ class Stream:
             rest = self._by_templates(data) if self._templates and self._parser.idle else data
             if rest:
                 self._by_parser(rest)
-        except _BAD:
-            self._break_off("upstream_garbage")
+        except UNREADABLE as error:
+            self._break_off(reason_of(error))
         if self._close and not self.finished and self._nothing_open():
             self._end(DONE)
         return self._effects()

@@ -10,7 +10,13 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from genaiservice.guard.core.answer import DEPTH_LIMIT, KNOWN_KEYS, BadAnswerError, is_word
+from genaiservice.guard.core.answer import (
+    DEPTH_LIMIT,
+    KNOWN_KEYS,
+    BadAnswerError,
+    check_no_file,
+    is_word,
+)
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import Field, Path, clean, decision, field_of
 from genaiservice.guard.core.label import Labeller, LabelMode
@@ -180,6 +186,7 @@ class Texts:
     def _string(self, tree: Any, key: Any, value: str, path: Path, visible: Visible | None) -> bool:
         if key in IDENTIFIERS and is_word(value):
             return False
+        check_no_file(value)
         if key in _OPAQUE and _BASE64.fullmatch(value):
             return False
         shown = visible is not None and isinstance(tree, dict) and visible(tree, key)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers that hold files: pictures and speech leave with their labels, or not at all."""
 
+import base64
 import json
 from typing import Any
 
@@ -21,8 +22,9 @@ from genaiservice.guard.core.effects import (
 )
 from genaiservice.guard.core.exchange import Exchange, LabelMode, Options, State
 from tests.unit.guard.core import dialects
-from tests.unit.guard.core.talk import MASKED, POLICY, TERM, UNLABELLED
+from tests.unit.guard.core.talk import MASKED, POLICY, TERM, UNLABELLED, Heard, chunk, request
 from tests.unit.guard.core.test_dialects import FILE, form
+from tests.unit.guard.media.samples import picture
 
 LABELLING = Options(label=LabelMode.OFF, files=True)
 PICTURE = "/v1/images/generations"
@@ -182,3 +184,84 @@ def test_a_picture_made_of_pictures_gets_its_label() -> None:
     exchange.response(200, "application/json")
     exchange.upstream(dialects.dumps({"data": [{"b64_json": "AAAA"}]}))
     assert exchange.upstream_closed(None) == [LabelFiles((File(data=b"\0\0\0"),))]
+
+
+PNG = base64.b64encode(picture("image/png")).decode()
+HIDDEN: dict[str, Any] = {
+    "sound of a chat": {"content": None, "audio": {"id": "a", "data": "AAAA"}},
+    "picture of a chat": {
+        "content": "好",
+        "images": [{"image_url": {"url": f"data:image/png;base64,{PNG}"}}],
+    },
+    "picture in its content": {"content": [{"type": "image", "source": {"data": PNG}}]},
+    "picture as text": {"content": PNG},
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_file_leaves_within_an_answer_of_text(name: str, stream: bool) -> None:
+    message = HIDDEN[name]
+    exchange = Exchange(POLICY, LABELLING)
+    exchange.request("/v1/chat/completions", "application/json", request(stream=stream))
+    if stream:
+        heard = Heard().take(exchange.response(200, "text/event-stream"))
+        heard.take(exchange.upstream(chunk(delta={"role": "assistant", **message})))
+        heard.take(exchange.upstream_closed(None))
+        body = heard.body.decode()
+    else:
+        exchange.response(200, "application/json")
+        tree = {"object": "chat.completion", "choices": [{"index": 0, "message": message}]}
+        exchange.upstream(dialects.dumps(tree))
+        effects = exchange.upstream_closed(None)
+        assert told(effects) == (502, "media_in_text")
+        body = str(effects)
+    assert "media_in_text" in body
+    assert PNG not in body
+    assert "AAAA" not in body
+
+
+@pytest.mark.parametrize(
+    ("path", "tree"),
+    [
+        ("/api/generate", {"response": "", "image": PNG, "done": True}),
+        ("/v1/responses", {"output": [{"type": "new_call", "data": PNG}]}),
+        ("/v1/messages", {"type": "message", "content": [{"type": "image", "data": PNG}]}),
+    ],
+)
+def test_no_file_leaves_by_another_dialect(path: str, tree: Any) -> None:
+    exchange = Exchange(POLICY, LABELLING)
+    asked = {"/api/generate": {"prompt": "好", "stream": False}, "/v1/responses": {"input": "好"}}
+    body = asked.get(path, {"messages": [{"role": "user", "content": "好"}], "max_tokens": 9})
+    exchange.request(path, "application/json", dialects.dumps({"model": "m", **body}))
+    exchange.response(200, "application/json")
+    exchange.upstream(dialects.dumps(tree))
+    [answer, *_] = exchange.upstream_closed(None)
+    assert isinstance(answer, Respond)
+    assert answer.status == 502
+    assert PNG.encode() not in answer.body
+
+
+@pytest.mark.parametrize("text", ["data:image/png is a data URI", "/9j/ begins a JPEG", "UklGR"])
+def test_words_about_files_are_words(text: str) -> None:
+    exchange = Exchange(POLICY, UNLABELLED)
+    exchange.request("/v1/chat/completions", "application/json", request(stream=False))
+    exchange.response(200, "application/json")
+    tree = {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}
+    exchange.upstream(dialects.dumps(tree))
+    [answer, *_] = exchange.upstream_closed(None)
+    assert answer == Respond(200, "application/json", dialects.dumps(tree))
+
+
+def test_sound_is_not_asked_for_in_a_chat() -> None:
+    for modalities in (["text", "audio"], ["image"], "audio"):
+        body = request(modalities=modalities)
+        effects = Exchange(POLICY, LABELLING).request(
+            "/v1/chat/completions", "application/json", body
+        )
+        assert told(effects) == (400, "media_in_text")
+    body = request(modalities=["text"])
+    [forward] = Exchange(POLICY, LABELLING).request(
+        "/v1/chat/completions", "application/json", body
+    )
+    assert forward == Forward(body)
