@@ -20,7 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "operator"))
 
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.api.guard_config import LabelMode
+from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.core.policy import Policy, compile_policy
 
 FILLER = (

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genaiservice.api.directive import Directive, Mode
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.problem import Text
 from genaiservice.guard.core.effects import (
     Decision,
@@ -29,7 +30,7 @@ from genaiservice.guard.core.effects import (
     Send,
     Upload,
 )
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.guard.core.exchange import Exchange, Options
 from tests.properties.test_screening import NIGHTLY, drawn
 from tests.unit.guard.core import dialects
 from tests.unit.guard.core.talk import DONE, POLICY, TERM, chunk, message, request

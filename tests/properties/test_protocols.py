@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genaiservice.guard.core.exchange import LabelMode, Options
+from genaiservice.api.guard_config import LabelMode
+from genaiservice.guard.core.exchange import Options
 from genaiservice.guard.core.policy import Policy
 from tests.properties.screening_oracle import Oracle
 from tests.properties.test_screening import ALPHABETS, a_policy, a_text, drawn, pieces

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genaiservice.api import pattern
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.guard.core import screener
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.core.matcher import WIDE
 from genaiservice.guard.core.policy import Policy, compile_policy
 from genaiservice.guard.core.screener import Screener

@@ -31,7 +31,7 @@ from genaiservice.guard.capacity import LEAST, most_connections, raise_file_limi
 from genaiservice.guard.client import ClientServer
 from genaiservice.guard.copies import copies_for
 from genaiservice.guard.core.effects import Direction
-from genaiservice.guard.core.exchange import LabelMode, Options, Screening
+from genaiservice.guard.core.exchange import Options
 from genaiservice.guard.core.opinion import ReviewOptions
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.metrics import Metrics
@@ -314,9 +314,9 @@ def options(settings: Settings) -> Options:
     """What the configuration says of every exchange, in the words of the core."""
     config = settings.config
     return Options(
-        input=Screening(config.screening.input.value),
-        output=Screening(config.screening.output.value),
-        label=LabelMode(config.label.mode.value),
+        input=config.screening.input,
+        output=config.screening.output,
+        label=config.label.mode,
         label_text=config.label.text,
         paths=frozenset(config.paths),
         review=review_options(config.detectors, config.detector_window),

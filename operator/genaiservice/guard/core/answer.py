@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.jsontree import Json, MutableJson
 from genaiservice.guard.core.field import Field, Path, clean, field_of
-from genaiservice.guard.core.label import Labeller, LabelMode
+from genaiservice.guard.core.label import Labeller
 from genaiservice.guard.core.logprobs import SPELLED
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy

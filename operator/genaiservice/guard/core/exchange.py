@@ -37,9 +37,9 @@ from genaiservice.guard.core.effects import (
     Unlabelled,
     Upload,
 )
-from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
+from genaiservice.guard.core.label import DEFAULT_LABEL
 from genaiservice.guard.core.opinion import Outcome
-from genaiservice.guard.core.options import Options, Screening
+from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.protocols import EVENTS, RULES, AnswerStream
 from genaiservice.guard.core.request import Passage, RefusedError, Request
@@ -55,9 +55,7 @@ __all__ = [
     "TABLE",
     "Call",
     "Exchange",
-    "LabelMode",
     "Options",
-    "Screening",
     "State",
 ]
 

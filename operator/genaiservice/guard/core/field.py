@@ -8,9 +8,10 @@ tool call. In Observe mode, and for classes whose action is Flag, screeners only
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from genaiservice.api.guard_config import Screening
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.logprobs import Spelling
-from genaiservice.guard.core.options import Hears, Options, Screening
+from genaiservice.guard.core.options import Hears, Options
 from genaiservice.guard.core.place import told
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.screener import Hit, Screener

@@ -7,18 +7,11 @@ the caller's program reads: there the duty stays with the program that shows it,
 exchange records the exception. A label that the model wrote itself is not written again.
 """
 
-from enum import StrEnum
 from typing import Final
 
+from genaiservice.api.guard_config import LabelMode
+
 GAP: Final = "\n\n"
-
-
-class LabelMode(StrEnum):
-    PREFIX = "Prefix"
-    SUFFIX = "Suffix"
-    OFF = "Off"
-
-
 DEFAULT_LABEL: Final = "本内容由人工智能生成"
 
 

@@ -3,22 +3,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
-from genaiservice.guard.core.label import DEFAULT_LABEL, LabelMode
+from genaiservice.api.guard_config import LabelMode, Screening
+from genaiservice.guard.core.label import DEFAULT_LABEL
 from genaiservice.guard.core.opinion import ReviewOptions
 
 Hears: TypeAlias = Callable[[tuple[int | str, ...], str, bool], None]
 """Hears the texts of an answer as they may leave: which one, its next piece, whether whole."""
-
-
-class Screening(StrEnum):
-    BLOCK = "Block"
-    """As the policy's classes say: block, mask or flag."""
-    OBSERVE = "Observe"
-    """Everything is recorded, nothing altered."""
-    OFF = "Off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

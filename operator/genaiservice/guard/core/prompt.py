@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Screening of a prompt: its passages whole, before anything is sent to the model."""
 
+from genaiservice.api.guard_config import Screening
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import Field, decision
 from genaiservice.guard.core.holdback import merge
-from genaiservice.guard.core.options import Screening
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Passage
 from genaiservice.guard.core.screener import Hit, mask_over

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from genaiservice.api.guard_config import Screening
 from genaiservice.api.problem import Lang
 from genaiservice.guard.core.effects import Action, Decision, Direction, Effect, Record
 from genaiservice.guard.core.opinion import LATE, Failure, Finding, Outcome, ReviewOptions
-from genaiservice.guard.core.options import Options, Screening
+from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Passage, Request
 from genaiservice.guard.core.telling import Teller

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from genaiservice.api.directive import Directive
+from genaiservice.api.guard_config import LabelMode, Screening
 from genaiservice.api.jsontree import Json, MutableJson
 from genaiservice.guard.core import errors, jsonstrict, openai
 from genaiservice.guard.core.answer import (
@@ -40,10 +41,10 @@ from genaiservice.guard.core.effects import (
     Send,
 )
 from genaiservice.guard.core.field import clean, decision
-from genaiservice.guard.core.label import GAP, LabelMode
+from genaiservice.guard.core.label import GAP
 from genaiservice.guard.core.live import UNREADABLE, reason_of
 from genaiservice.guard.core.logprobs import drop_numbers
-from genaiservice.guard.core.options import Options, Screening
+from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from genaiservice.api.guard_config import LabelMode, Screening
 from genaiservice.guard.core.answer import (
     DEPTH_LIMIT,
     KNOWN_KEYS,
@@ -19,9 +20,9 @@ from genaiservice.guard.core.answer import (
 )
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import Field, Path, clean, decision, field_of
-from genaiservice.guard.core.label import Labeller, LabelMode
+from genaiservice.guard.core.label import Labeller
 from genaiservice.guard.core.logprobs import faithful
-from genaiservice.guard.core.options import Options, Screening
+from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Request
 

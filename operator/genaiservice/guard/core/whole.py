@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from genaiservice.api.guard_config import LabelMode, Screening
 from genaiservice.api.jsontree import MutableJson
 from genaiservice.guard.core import jsonstrict, openai
 from genaiservice.guard.core.answer import (
@@ -23,9 +24,8 @@ from genaiservice.guard.core.answer import (
 )
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import clean, decision
-from genaiservice.guard.core.label import LabelMode
 from genaiservice.guard.core.logprobs import drop_numbers, faithful
-from genaiservice.guard.core.options import Options, Screening
+from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Request
 from genaiservice.guard.core.screener import ScreeningLimitError

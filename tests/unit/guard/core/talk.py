@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.guard.core.effects import (
     Begin,
     CloseUpstream,
@@ -22,7 +23,7 @@ from genaiservice.guard.core.effects import (
     Respond,
     Send,
 )
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.core.policy import Policy, compile_policy
 
 REFUSAL = {"en": "Let us talk of something else.", "zh": "换个话题吧。"}

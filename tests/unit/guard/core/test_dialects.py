@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from genaiservice.api.directive import Directive, Mode
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.problem import Text
 from genaiservice.guard.core.effects import (
     CloseUpstream,
@@ -16,7 +17,7 @@ from genaiservice.guard.core.effects import (
     Respond,
     Upload,
 )
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options
+from genaiservice.guard.core.exchange import Exchange, Options
 from tests.unit.guard.core import dialects
 from tests.unit.guard.core.talk import MASKED, POLICY, REFUSAL, TERM, UNLABELLED, Heard, ask, policy
 

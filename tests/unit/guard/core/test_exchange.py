@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from genaiservice.api.directive import Directive, Mode
+from genaiservice.api.guard_config import Screening
 from genaiservice.api.problem import Text
 from genaiservice.guard.core.effects import (
     Action,
@@ -19,14 +20,7 @@ from genaiservice.guard.core.effects import (
     Respond,
     Send,
 )
-from genaiservice.guard.core.exchange import (
-    TABLE,
-    Call,
-    Exchange,
-    Options,
-    Screening,
-    State,
-)
+from genaiservice.guard.core.exchange import TABLE, Call, Exchange, Options, State
 from genaiservice.guard.core.opinion import PASSED, ReviewOptions
 from tests.unit.guard.core.talk import (
     DONE,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.problem import EMPTY, Problem
 from genaiservice.guard.core.effects import (
     Action,
@@ -20,7 +21,7 @@ from genaiservice.guard.core.effects import (
     Unlabelled,
     Upload,
 )
-from genaiservice.guard.core.exchange import Exchange, LabelMode, Options, State
+from genaiservice.guard.core.exchange import Exchange, Options, State
 from tests.unit.guard.core import dialects
 from tests.unit.guard.core.talk import MASKED, POLICY, TERM, UNLABELLED, Heard, chunk, request
 from tests.unit.guard.core.test_dialects import FILE, form

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.guard.core.effects import Action
-from genaiservice.guard.core.exchange import DEFAULT_LABEL, LabelMode, Options
+from genaiservice.guard.core.exchange import DEFAULT_LABEL, Options
 from genaiservice.guard.core.label import Labeller
 from tests.unit.guard.core.talk import (
     DONE,

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from genaiservice.api.guard_config import Screening
 from genaiservice.guard.core.effects import Action, CloseUpstream, Direction, Respond
-from genaiservice.guard.core.exchange import Exchange, Options, Screening, State
+from genaiservice.guard.core.exchange import Exchange, Options, State
 from genaiservice.guard.core.opinion import PASSED, Failure, Finding, Outcome, ReviewOptions
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.windows import ASKED_AT_ONCE, QUESTION_CHARACTERS

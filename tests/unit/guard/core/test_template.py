@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from genaiservice.api.guard_config import LabelMode
 from genaiservice.guard.core.answer import Choice, texts
-from genaiservice.guard.core.exchange import LabelMode, Options
+from genaiservice.guard.core.exchange import Options
 from genaiservice.guard.core.template import Template, gap
 from tests.unit.guard.core.talk import POLICY, chunk, event, request, stream
 
