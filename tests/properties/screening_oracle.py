@@ -15,6 +15,8 @@ from genaiservice.guard.core.normalise import Normaliser
 Cut: TypeAlias = tuple[int, int]
 Way: TypeAlias = tuple[int, frozenset[int]]
 """How many characters of a term were met, and after how many of the text a gap is free."""
+Met: TypeAlias = tuple[str, bool, Cut, set[Way]]
+"""A term, whether it is what a pattern matches, a piece of the text, what it is of the term."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,8 @@ class Oracle:
 
     def finds(self, text: str) -> bool:
         """Whether any term is in a normalised text, word boundaries aside."""
-        return bool(replace(self, breaks=None)._hits(text, [""] * (len(text) + 1), final=True)[0])
+        free, gaps = replace(self, breaks=None), [""] * (len(text) + 1)
+        return bool(free._hits(text, gaps, list(free._met(text, gaps)), final=True)[0])
 
     def moments(self, text: str) -> list[Moment]:
         """One per number of characters seen (0 … len), and a last one for the end of the text."""
@@ -66,7 +69,8 @@ class Oracle:
         normal = "".join(pieces)
         size = len(normal)
         gaps = _gaps(text, pieces)
-        hits, unsure = self._hits(normal, gaps, final=final)
+        met = list(self._met(normal, gaps))
+        hits, unsure = self._hits(normal, gaps, met, final=final)
         reach = size if final else _live(normal, self.allowed)
         decided = [hit for hit in hits if hit[0] < reach and hit not in unsure]
         waiting = [hit for hit in hits if hit not in decided]
@@ -75,7 +79,7 @@ class Oracle:
         order = (*before, *sorted(counted, key=lambda hit: (hit[1], hit[0])))
         blocking = list(order[self.threshold - 1 :])
         masking = [hit for hit in decided if not hits[hit]]
-        live = size if final else self._open(normal, gaps)
+        live = size if final else self._open(normal, gaps, met)
         covered = _spread(masking, owner)
         undecided = _spread(waiting + blocking, owner)
         if live < size:
@@ -88,39 +92,44 @@ class Oracle:
         return Moment(out=out, blocked=bool(blocking), counted=order)
 
     def _hits(
-        self, normal: str, gaps: list[str], *, final: bool
+        self, normal: str, gaps: list[str], met: list[Met], *, final: bool
     ) -> tuple[dict[Cut, bool], set[Cut]]:
         """What stands in the text and whether it blocks; what of it may still be taken away."""
         cover = _occurrences(normal, self.allowed)
         hits: dict[Cut, bool] = {}
         sure: set[Cut] = set()
-        for term, exact, start in self._begun(normal, gaps):
-            for end, ways in self._ends(term, normal, start, exact=exact):
-                whole = {way for way in ways if way[0] == len(term)}
-                if not self._gaps_fit(term, normal, gaps, (start, end), whole):
-                    continue
-                if any(begin <= start and end <= stop for begin, stop in cover):
-                    continue
-                last = self._end_of_run(normal, gaps, end, exact=exact)
-                open_end = self.breaks is not None and not gaps[last]
-                if open_end and last < len(normal) and sort(normal[last]) == sort(term[-1]) != "":
-                    continue
-                blocks = exact or term in self.blocks
-                known = hits.setdefault((start, end), blocks)
-                if known is not blocks:
-                    hits[start, end] = self.threshold == 1
-                if final or not open_end or last < len(normal) or not sort(term[-1]):
-                    sure.add((start, end))
+        for term, exact, (start, end), ways in met:
+            whole = {way for way in ways if way[0] == len(term)}
+            if not whole or not self._gaps_fit(term, normal, gaps, (start, end), whole):
+                continue
+            if any(begin <= start and end <= stop for begin, stop in cover):
+                continue
+            last = self._end_of_run(normal, gaps, end, exact=exact)
+            open_end = self.breaks is not None and not gaps[last]
+            if open_end and last < len(normal) and sort(normal[last]) == sort(term[-1]) != "":
+                continue
+            blocks = exact or term in self.blocks
+            known = hits.setdefault((start, end), blocks)
+            if known is not blocks:
+                hits[start, end] = self.threshold == 1
+            if final or not open_end or last < len(normal) or not sort(term[-1]):
+                sure.add((start, end))
         return hits, set(hits) - sure
 
-    def _open(self, normal: str, gaps: list[str]) -> int:
+    def _open(self, normal: str, gaps: list[str], met: list[Met]) -> int:
         found = [len(normal)]
+        for term, _, cut, ways in met:
+            if cut[1] == len(normal) and cut[0] < min(found):
+                begun = {way for way in ways if way[0] < len(term)}
+                if begun and self._gaps_fit(term, normal, gaps, cut, begun):
+                    found.append(cut[0])
+        return min(found)
+
+    def _met(self, normal: str, gaps: list[str]) -> Iterator[Met]:
+        """Every piece of the text that is a term, or the beginning of one."""
         for term, exact, start in self._begun(normal, gaps):
             for end, ways in self._ends(term, normal, start, exact=exact):
-                begun = {way for way in ways if way[0] < len(term)}
-                if end == len(normal) and self._gaps_fit(term, normal, gaps, (start, end), begun):
-                    found.append(start)
-        return min(found)
+                yield term, exact, (start, end), ways
 
     def _begun(self, normal: str, gaps: list[str]) -> Iterator[tuple[str, bool, int]]:
         """Each term, whether it is what a pattern matches, and each place where it may begin."""

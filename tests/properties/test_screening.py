@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from random import Random as Draw  # not for secrets: it makes test cases repeatable
 from typing import Any
@@ -50,6 +51,16 @@ TRADITIONAL = {"违": "違", "样": "樣"}
 
 def drawn(seed: int, case: int) -> Draw:
     return Draw(f"{seed}.{case}")  # noqa: S311 - makes cases, no secrets
+
+
+@lru_cache(maxsize=1)
+def policy_of(
+    seed: int, number: int, *, allow: bool = True, counted: bool = False
+) -> tuple[str, Policy, Oracle]:
+    """A policy and its alphabet; two cases share one, since compiling it costs more than a case."""
+    draw = drawn(seed, number)
+    alphabet = draw.choice(ALPHABETS)
+    return alphabet, *a_policy(draw, alphabet, allow=allow, counted=counted)
 
 
 def a_policy(
@@ -191,8 +202,7 @@ def test_what_leaves_at_every_moment_is_exactly_what_the_oracle_lets_leave(seed:
     """At once safety (nothing of a term), least delay (nothing waits longer), and chunk law."""
     for case in range(LEAK_CASES[0]):
         draw = drawn(seed, case)
-        alphabet = draw.choice(ALPHABETS)
-        rules, oracle = a_policy(draw, alphabet, counted=True)
+        alphabet, rules, oracle = policy_of(seed, case // 2, counted=True)
         text = a_text(draw, oracle, alphabet, draw.randint(0, 14))
         moments = oracle.moments(text)
         for plain_size in (64, 2):
@@ -294,8 +304,7 @@ def without_refusal(text: str) -> str:
 def test_no_term_leaves_by_any_choice_field_or_cut_and_clean_text_is_whole(seed: int) -> None:
     for case in range(LEAK_CASES[1]):
         draw = drawn(seed, case)
-        alphabet = draw.choice(ALPHABETS)
-        rules, oracle = a_policy(draw, alphabet, allow=False)
+        alphabet, rules, oracle = policy_of(seed, case // 2, allow=False)
         choices = draw.choice((1, 1, 2, 3))
         keys = [(index, name) for index in range(choices) for name, _ in FIELDS]
         texts = {
@@ -333,8 +342,7 @@ def test_no_term_leaves_by_any_choice_field_or_cut_and_clean_text_is_whole(seed:
 def test_tokens_leave_when_and_only_when_their_characters_do(seed: int) -> None:
     for case in range(LEAK_CASES[2]):
         draw = drawn(seed, case)
-        alphabet = draw.choice(ALPHABETS)
-        rules, oracle = a_policy(draw, alphabet)
+        alphabet, rules, oracle = policy_of(seed, case // 2)
         text = a_text(draw, oracle, alphabet, draw.randint(1, 12))
         events = []
         for said in pieces(draw, text):

@@ -42,6 +42,9 @@ class Stretched(TermSet):
         classes: tuple[Risk, ...],
         breaks: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
+        if breaks is not None:
+            # A gap inside a run (`b bba`) is one anywhere in it, stretched or not.
+            breaks = {term: _moved(free, term, term, term) for term, free in breaks.items()}
         super().__init__(entries, classes, breaks)
         self._longest_run = max(end - begin for term in entries for _, begin, end in _runs(term))
         normals = sorted(entries)

@@ -21,6 +21,7 @@ HITS = (
     ("low", "looow"),
     ("kill him", "kiiill himmm"),
     ("as s", "as sss"),
+    ("b bba", "bbb a"),
 )
 HARMLESS = (
     ("food", "fod"),
@@ -63,6 +64,7 @@ STEPS: dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]] = {
         ("low",),
         [("yel", "yel"), ("l", "l"), ("ow", "ow")],
     ),
+    "nor a gap of its own inside a run": (("b bba",), [("bbb", ""), (" ", ""), ("a", "")]),
     "nor when the whole run has left": (("low",), [("l", ""), ("l", "l"), ("l", "l"), ("ow", "")]),
 }
 
