@@ -50,6 +50,7 @@ def report(world: World, name: str, *arguments: str) -> Any:
 
 
 def judged(world: World, name: str, condition: str) -> Any:
+    eventually(lambda: world.condition(name, "ModerationPolicyReady") == "True/PolicyLoaded")
     eventually(lambda: world.condition(name, "RolloutAllowed") == condition)
     return world.get("genaiservices", name)["status"]
 
