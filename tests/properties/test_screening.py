@@ -71,8 +71,11 @@ def a_policy(
     threshold = draw.choice((1, 1, 2, 3)) if counted else 1
 
     def word(least: int = 2, most: int = 4) -> str:
-        chars = [draw.choice(alphabet) for _ in range(draw.randint(least, most))]
-        return draw.choice(("", "", "", " ", "-")).join(chars[:2]) + "".join(chars[2:])
+        text = ""
+        for _ in range(draw.randint(least, most)):
+            text += draw.choice(("", "", "", "", "", "", " ", "-")) if text else ""
+            text += draw.choice(alphabet)
+        return text
 
     terms = sorted({word() for _ in range(draw.randint(1, 5))})
     masks = [term for term in terms if draw.random() < 0.5]

@@ -34,7 +34,7 @@ Open = tuple[int, list[str]]
 class Stretched(TermSet):
     """Terms whose inner runs may be longer in the text; asked like any `TermSet`."""
 
-    __slots__ = ("_deeper", "_last", "_longest_run", "_spaced")
+    __slots__ = ("_deeper", "_last", "_longest_run", "_spaced", "_split")
 
     def __init__(
         self,
@@ -44,11 +44,12 @@ class Stretched(TermSet):
     ) -> None:
         if breaks is not None:
             # A gap inside a run (`b bba`) is one anywhere in it, stretched or not.
-            breaks = {term: _moved(free, term, term, term) for term, free in breaks.items()}
+            breaks = {term: _moved(free, term, term, term) or free for term, free in breaks.items()}
         super().__init__(entries, classes, breaks)
         self._longest_run = max(end - begin for term in entries for _, begin, end in _runs(term))
         normals = sorted(entries)
         self._spaced = {place: term for place, term in enumerate(normals) if term in (breaks or {})}
+        self._split = any(_splits_run(term, free) for term, free in (breaks or {}).items())
         self._deeper = frozenset(_deeper(normals))
         self._last: tuple[str, list[Found], list[Open]] = ("", [], [])
 
@@ -72,9 +73,9 @@ class Stretched(TermSet):
         for start, prefixes in self._scan(normal)[1]:
             if gaps is None or words is None:
                 return start
-            text = normal[start:]
+            text, plain = normal[start:], not self._split
             if gaps.begins_run(start) and any(
-                words.goes_on(gaps, start, prefix, None if prefix == text else _moved)
+                words.goes_on(gaps, start, prefix, None if plain and prefix == text else _moved)
                 for prefix in prefixes
             ):
                 return start
@@ -88,7 +89,7 @@ class Stretched(TermSet):
         term = self._spaced.get(value >> 1)
         free = frozenset[int]()
         if term is not None and self.words is not None:
-            free = _moved(self.words.free(term), term, term, gaps.normal[start:end])
+            free = _moved(self.words.free(term), term, term, gaps.normal[start:end]) or free
         return ends if gaps.holds(start, end, free) else False
 
     def unmoved(self, normal: str, more: str) -> bool:
@@ -164,8 +165,15 @@ def _deeper(terms: list[str]) -> Iterator[str]:
                     yield prefix
 
 
-def _moved(free: frozenset[int], term: str, prefix: str, text: str) -> frozenset[int]:
-    """The gaps that stand in a term (`free`), as places of `text`: its `prefix`, stretched."""
+def _splits_run(term: str, free: frozenset[int]) -> bool:
+    return any(term[place - 1] == term[place] for place in free)
+
+
+def _moved(free: frozenset[int], term: str, prefix: str, text: str) -> frozenset[int] | None:
+    """The gaps that stand in a term (`free`), as places of `text`: its `prefix`, stretched.
+
+    None when the term cannot be: the run at the end is longer already than it goes on with.
+    """
     moved: set[int] = set()
     known, size = len(prefix), len(text)
     for (_, begin, end), (_, low, high) in zip(_runs(term), _runs(text), strict=False):
@@ -174,6 +182,11 @@ def _moved(free: frozenset[int], term: str, prefix: str, text: str) -> frozenset
         inner = any(place in free for place in range(begin + 1, end))
         if inner:
             moved.update(range(low + 1, high))
-        if high == size and (end in free if known == end else inner):
-            moved.add(size)
+        if high == size:
+            if known < end and known - begin < high - low:
+                return None
+            # After a run inside the term what comes may belong to the run still.
+            stays = inner and (known < end or 0 < begin < end < len(term))
+            if stays or (known == end and end in free):
+                moved.add(size)
     return frozenset(moved)

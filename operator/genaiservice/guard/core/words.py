@@ -38,7 +38,7 @@ NOTHING: Final[Before] = (0, JOINED)
 Run: TypeAlias = tuple[str, Before]
 """The character that is repeated at the end of a text, and what stands before the first one."""
 NO_RUN: Final[Run] = ("", NOTHING)
-Spread: TypeAlias = Callable[[frozenset[int], str, str, str], frozenset[int]]
+Spread: TypeAlias = Callable[[frozenset[int], str, str, str], frozenset[int] | None]
 """(own gaps, term, prefix of it, text) -> the places of the gaps in a text unlike the prefix."""
 
 _LETTERS: Final = "A-Za-z\u00aa\u00b5\u00ba\u00c0-\u052f\u1e00-\u1fff"
@@ -174,10 +174,12 @@ class Words:
                 return True
             if not term.startswith(prefix):
                 return False
-            free = self.free(term)
+            if len(term) == len(prefix):
+                continue
+            free: frozenset[int] | None = self.free(term)
             if spread is not None:
-                free = spread(free, term, prefix, gaps.normal[start:])
-            if len(term) > len(prefix) and gaps.holds(start, size, free, term[len(prefix)]):
+                free = spread(self.free(term), term, prefix, gaps.normal[start:])
+            if free is not None and gaps.holds(start, size, free, term[len(prefix)]):
                 return True
         return False
 

@@ -64,6 +64,10 @@ STEPS: dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]] = {
         ("low",),
         [("yel", "yel"), ("l", "l"), ("ow", "ow")],
     ),
+    "a run with a gap of its own goes on after it": (
+        ("hihif fi",),
+        [("hihiff", ""), (" ", ""), ("f", ""), ("i", ""), ("", "")],
+    ),
     "nor a gap of its own inside a run": (("b bba",), [("bbb", ""), (" ", ""), ("a", "")]),
     "nor when the whole run has left": (("low",), [("l", ""), ("l", "l"), ("l", "l"), ("ow", "")]),
 }
