@@ -6,6 +6,7 @@ guard as people run it, which lets nothing out that was not judged.
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,6 +247,7 @@ def guarded(folder: Path, model: Upstream, detector: str, **more: Any) -> Guard:
         "timeoutSeconds": 5,
         **more,
     }
+    limits = entry.pop("limits", {})
     window = {"characters": 8, "seconds": 0.2}
     rules = policy()
     rules["classes"]["A2a"] = {
@@ -253,7 +255,9 @@ def guarded(folder: Path, model: Upstream, detector: str, **more: Any) -> Guard:
         "terms": ["代答词条"],
         "answers": [{"en": "Kind words only.", "zh": "请友善交流。"}],
     }
-    return Guard(folder, model.url, moderation=rules, detectors=[entry], detectorWindow=window)
+    return Guard(
+        folder, model.url, moderation=rules, detectors=[entry], detectorWindow=window, limits=limits
+    )
 
 
 def test_nothing_leaves_the_guard_that_a_detector_flags(
@@ -331,6 +335,23 @@ def test_declared_open_it_passes_and_the_metric_tells(model: Upstream, tmp_path:
         reasons = {one["reason"] for one in guard.decisions()}
         assert reasons == {"detector_failed_open"}
         assert guard.metric('genai_guard_detector_fail_open{detector="house"}') == 1
+
+
+def test_a_guard_that_is_stopped_waits_for_no_detector(
+    model: Upstream, detector: Upstream, tmp_path: Path
+) -> None:
+    """And what was not judged does not leave."""
+    detector.script = hanging
+    model.script = streaming("好", "的")
+    limits = {"drainSeconds": 0.3}
+    with guarded(tmp_path, model, detector.url, limits=limits) as guard, Raw(guard) as raw:
+        before = len(detector.calls)
+        raw.post("/v1/chat/completions", chat())
+        eventually(lambda: len(detector.calls) > before)
+        guard.terminate()
+        with suppress(ConnectionResetError):
+            assert "好" not in raw.to_end().decode()
+        assert guard.process.wait(10) == 0
 
 
 def test_a_client_that_leaves_takes_its_questions_along(

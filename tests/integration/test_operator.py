@@ -2,11 +2,15 @@
 """The operator on a real API server, with the rights and policies of the chart and no more."""
 
 import contextlib
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from genaiservice.control.core.times import rfc3339
+from genaiservice.control.engine.clock import Clock
 from hack.access import Refused
 from hack.cluster import ControlPlane
 from tests.operator_process import OperatorProcess, operating
@@ -223,6 +227,31 @@ def test_what_the_api_server_refuses_stands_in_the_status_in_its_words(world: Wo
     assert "exceeded quota" in world.message("chat", "Ready")
     world.api.request("DELETE", f"{path}/none")
     eventually(lambda: world.condition("chat", "Ready") == "True/Serving", within=60)
+
+
+def test_a_detector_declared_open_is_told_while_it_lasts(world: World) -> None:
+    """By a condition and an Event; once the declaration is gone, by both again."""
+    now = Clock().now()
+    opens = {
+        "since": rfc3339(now - timedelta(hours=1)),
+        "until": rfc3339(now + timedelta(hours=1)),
+        "reason": "moves house",
+    }
+    detector = {"name": "house", "kind": "Moderation", "url": "http://detector:8000/v1"}
+    world.create(policy())
+    world.create(service("chat", managed=1, guard={"detectors": [{**detector, "failOpen": opens}]}))
+    eventually(lambda: world.condition("chat", "DetectorsClosed") == "False/FailsOpen")
+    assert "moves house" in world.message("chat", "DetectorsClosed")
+    config = json.loads(world.get("configmaps", "chat-guard")["data"]["guard.json"])
+    assert config["detectors"][0]["failOpen"] == opens
+    world.patch("genaiservices", "chat", {"spec": {"guard": {"detectors": [detector]}}})
+    eventually(lambda: world.condition("chat", "DetectorsClosed") == "True/FailsClosed")
+
+    def told() -> None:
+        reasons = {event["reason"] for event in world.all_of("events")}
+        assert {"FailsOpen", "FailsClosed"} <= reasons
+
+    eventually(told)
 
 
 def test_two_services_that_claim_one_pod_are_both_told(world: World) -> None:

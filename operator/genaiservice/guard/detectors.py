@@ -184,8 +184,9 @@ class Detectors:
 
     def ask(self, asked: Ask, done: Callable[[int, Outcome], None]) -> Callable[[], object]:
         """Calls `done` later, and once; what is answered withdraws the question."""
-        if self._tasks is None:
-            raise RuntimeError("detectors do not run")
+        if self._tasks is None:  # not begun yet, or the process ends
+            gone = Outcome(failures=(Failure(detector="", fault="stopped"),))
+            return asyncio.get_running_loop().call_soon(done, asked.number, gone).cancel
         return self._tasks.create_task(self._ask(asked, done)).cancel
 
     async def _ask(self, asked: Ask, done: Callable[[int, Outcome], None]) -> None:

@@ -266,7 +266,7 @@ class Process:
         )
         metrics.watch(
             "genai_guard_held_characters",
-            "Characters of open answers held back, since they may still become part of a term.",
+            "Characters held back: they may become part of a term, or a detector judges them.",
             lambda: app.held,
         )
         metrics.watch(
