@@ -87,15 +87,40 @@ def check(reviewer: Reviewer) -> None:
         assert not left(reviewer)
 
 
-def calls(draw: Draw, dialect: Dialect, reviewer: Reviewer) -> Iterator[None]:
+def broken(draw: Draw, events: list[bytes]) -> list[bytes]:
+    """Events that are lost, doubled, swapped or cut, and bytes that change."""
+    for _ in range(draw.choice((0, 0, 1, 3))):
+        at = draw.randrange(len(events))
+        event = events[at]
+        half, place = len(event) // 2, draw.randrange(len(event) + 1)
+        events[at : at + 1] = draw.choice(
+            (
+                [],
+                [event, event],
+                [event[:half]],
+                [event[:place] + bytes([draw.randrange(256)]) + event[place + 1 :]],
+                [*events[at + 1 : at + 2], event],
+            )
+        )
+        if not events:
+            return [b""]
+    return events
+
+
+def calls(
+    draw: Draw, dialect: Dialect, reviewer: Reviewer, *, breaks: bool = False
+) -> Iterator[None]:
     """Everything that the model does, step by step."""
     exchange = reviewer.exchange
     reviewer.take(exchange.response(200, dialect.content_type))
     yield
-    for data in cut(draw, b"".join(dialect.stream(a_script(draw, dialect)))):
+    events = dialect.stream(a_script(draw, dialect))
+    if breaks:
+        events = broken(draw, events)
+    for data in cut(draw, b"".join(events)):
         reviewer.take(exchange.upstream(data))
         yield
-    reviewer.take(exchange.upstream_closed(None))
+    reviewer.take(exchange.upstream_closed(draw.choice((None, "reset")) if breaks else None))
     yield
 
 
@@ -103,11 +128,11 @@ def calls(draw: Draw, dialect: Dialect, reviewer: Reviewer) -> Iterator[None]:
 @pytest.mark.parametrize("name", SPOKEN)
 @given(st.integers(0, 2**32))
 def test_no_character_leaves_before_its_question_passed(name: str, seed: int) -> None:
-    """Whatever is answered, in whatever order; and the answer ends, once."""
+    """Whatever is answered, in whatever order, and whatever the model says; it ends, once."""
     for case in range(CASES):
         draw = drawn(seed, case)
         reviewer = reviewed(draw, SPOKEN[name])
-        for _ in calls(draw, SPOKEN[name], reviewer):
+        for _ in calls(draw, SPOKEN[name], reviewer, breaks=True):
             check(reviewer)
             while reviewer.open and draw.random() < 0.4:
                 reviewer.answer(draw.choice(list(reviewer.open)), draw.choice(CHANCES))
