@@ -23,7 +23,7 @@ from hack.places import CHART
 from tests.chart import NAMESPACE, OPERATOR, installed
 from tests.operator_process import GUARD_IMAGE, OperatorProcess, operating
 from tests.operator_world import World, complete, policy, service
-from tests.tour import TOURS, replayed, same
+from tests.tour import CATALOGUE, TOURS, replayed, same, stricter
 from tests.wait import eventually
 
 pytestmark = pytest.mark.integration
@@ -170,6 +170,18 @@ def test_deadlines_of_the_cluster_are_those_of_its_services(world: World) -> Non
     assert {row["service"] for row in rows} == {f"{world.namespace}/chat"}
     everywhere = run(world, "deadlines", "-A", "-o", "json", "--as-of", "2026-11-25")
     assert len(json.loads(everywhere.stdout)) >= len(rows)
+
+
+def test_a_stricter_rule_pack_names_the_services_of_the_cluster_that_it_refuses(
+    world: World, tmp_path: Path
+) -> None:
+    world.create(service("chat", managed=1, compliance=complete()))
+    packs = (str(CATALOGUE), str(stricter(tmp_path / "next")))
+    ran = run(world, "rules", "diff", *packs, "-o", "json", "--as-of", "2026-11-25")
+    tree = json.loads(ran.stdout)
+    assert (ran.returncode, tree["judged"], tree["refused"]) == (1, 1, 1)
+    assert tree["services"][0]["name"] == f"{world.namespace}/chat"
+    assert run(world, "rules", "diff", *packs[:1]).returncode == 0
 
 
 def test_the_doctor_finds_a_healthy_cluster_healthy(world: World) -> None:

@@ -74,6 +74,20 @@ def test_a_report_and_the_status_say_the_same_words(world: World) -> None:
         assert f"{message['zh']} | {message['en']}" == written[one["type"]]["message"]
 
 
+def test_a_duty_that_passes_shows_the_level_that_the_cluster_gives_it(world: World) -> None:
+    world.create(policy())
+    world.create(service("chat", managed=2, compliance=complete()))
+    judged(world, "chat", "True/Allowed")
+
+    def seen() -> bool:
+        status = world.get("genaiservices", "chat")["status"]
+        return "probes" in status.get("facts", {}).get("cluster", {})
+
+    eventually(seen)
+    rows = {row["id"]: row for row in report(world, "chat")["requirements"]}
+    assert (rows["IM-13-1"]["level"], rows["IM-15-1"]["level"]) == ("V2", "V1")
+
+
 def test_completing_the_declarations_shows_as_the_change_since_then(
     world: World, tmp_path: Path
 ) -> None:
