@@ -4,6 +4,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,35 @@ def test_more_than_the_limit_at_once_gives_429_with_retry_after(
     upstream.script = answer
     assert status_and_code(received) == (429, "too_many_requests")
     assert b"Retry-After: 1\r\n" in received
+
+
+def test_prompts_that_wait_for_the_model_share_one_bound_of_memory(
+    upstream: Upstream, guard: Guard
+) -> None:
+    gate = Gate()
+    told = b'{"model":"m","message":{"role":"assistant","content":"x"},"done":true}'
+
+    async def script(call: Call) -> None:
+        await gate.wait()
+        await call.answer(200, "application/json", told)
+
+    upstream.script = script
+    picture = {"role": "user", "content": "你好", "images": ["A" * 9_900_000]}
+    prompt = json.dumps({"model": "m", "stream": False, "messages": [picture]}).encode()
+    before = len(upstream.calls)
+    with ExitStack() as held:
+        waiting = [held.enter_context(Raw(guard)) for _ in range(13)]
+        for raw in waiting:
+            raw.post("/api/chat", prompt)
+        eventually(lambda: len(upstream.calls) == before + 13, within=30)
+        refused = held.enter_context(Raw(guard))
+        refused.post("/api/chat", prompt, "Connection: close")
+        assert status_and_code(refused.to_end()) == (429, "too_many_requests")
+        assert guard.rss_megabytes() < 400  # thirteen are 129 MB of 134, and what sockets hold
+        gate.open()
+        for raw in waiting:
+            assert raw.until(b"}").startswith(b"HTTP/1.1 200 ")
+        again = held.enter_context(Raw(guard))
+        again.post("/api/chat", prompt, "Connection: close")
+        assert again.to_end().startswith(b"HTTP/1.1 200 ")
+    upstream.script = answer

@@ -40,6 +40,7 @@ from genaiservice.guard.settings import Settings
 from genaiservice.guard.telemetry import Trace, Tracing
 from genaiservice.guard.traffic import Traffic
 from genaiservice.guard.upstream import Pool
+from genaiservice.guard.vigil import Vigil
 
 if TYPE_CHECKING:
     from genaiservice.guard.detectors import Detectors
@@ -82,6 +83,7 @@ class App:
         config = parts.settings.config
         self._intake = Intake(
             config.limits,
+            larder=parts.larder,
             policies=parts.policies,
             decisions=parts.decisions,
             unscreened=parts.metrics.unscreened.inc,
@@ -199,8 +201,13 @@ class App:
             loop=parts.loop,
             record=self._record,
             pace=parts.metrics.pace,
-            patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
-            comments_after=parts.settings.config.limits.comment_seconds,
+            vigil=Vigil(
+                answer,
+                client,
+                parts.loop,
+                patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
+                comments_after=parts.settings.config.limits.comment_seconds,
+            ),
             larder=parts.larder,
             desk=parts.desk,
             detectors=parts.detectors,
@@ -219,6 +226,7 @@ class App:
                 account.model, account.streaming = exchange.model, exchange.streaming
                 return
             body = await self._intake.body(request, account, answer)
+            relay.held = len(body)
             relay.request(target.partition("?")[0], request.headers.get("Content-Type", ""), body)
             del body
             account.model = exchange.model

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory the answers take that are held whole: one bound for all of them together."""
+"""How much memory bodies take that are held whole: one bound for all of them together.
+
+A prompt is held until the model begins to answer it, a whole answer until it has left.
+"""
 
 from typing import Final
 
-HELD_BYTES: Final = 64 * 1024 * 1024
-"""Two answers of the largest size, or a thousand of the usual one."""
+HELD_BYTES: Final = 128 * 1024 * 1024
+"""Four answers of the largest size, twelve prompts of theirs, or a thousand of the usual ones."""
+BODIES: Final = 8
+"""So many requests of the largest size fit in any case."""
 
 
 class Larder:

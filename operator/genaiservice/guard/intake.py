@@ -18,6 +18,7 @@ from genaiservice.guard import refusal
 from genaiservice.guard.account import METHODS, Account, Route
 from genaiservice.guard.client import Answer
 from genaiservice.guard.core.policy import Policy
+from genaiservice.guard.holding import Larder
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.refusal import Refusal
@@ -27,8 +28,6 @@ PART_SECONDS: Final = 30.0
 """How long the next part of a body that goes on as it comes may take."""
 UPLOAD_SECONDS: Final = 600.0
 """How long all of it may take, so that a byte now and then does not hold a place for ever."""
-BODIES: Final = 8
-"""How many bodies of the largest size may be on their way in at once."""
 HEAD_BYTES: Final = 64 * 1024
 PASSED_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -61,15 +60,16 @@ class Intake:
         self,
         limits: Limits,
         *,
+        larder: Larder,
         policies: PolicyStore,
         decisions: DecisionLog,
         unscreened: Callable[[], None],
     ) -> None:
         self._limits = limits
+        self._larder = larder
         self._policies = policies
         self._decisions = decisions
         self._unscreened = unscreened
-        self._arriving = 0
 
     def admit(self, account: Account, method: str, *, draining: bool) -> None:
         """Raises RefusedError when nothing, or this not, may be let in now."""
@@ -124,7 +124,10 @@ class Intake:
             raise RefusedError(refusal.body_unreadable()) from error
 
     async def body(self, request: web.BaseRequest, account: Account, answer: Answer) -> bytes:
-        """The whole body, at most as long as the limit says, within BODY_SECONDS."""
+        """The whole body, at most as long as the limit says, within BODY_SECONDS.
+
+        Its bytes are taken from the larder: who gets it gives them back.
+        """
         if account.route is Route.UNKNOWN or not request.body_exists:
             return b""
         limit = self._limits.request_body_bytes
@@ -132,16 +135,16 @@ class Intake:
             raise RefusedError(refusal.body_too_large(limit))
         if request.headers.get("Expect", "").lower() == "100-continue":
             answer.proceed()
-        body = bytearray()
+        body, kept = bytearray(), False
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 while data := await request.content.readany():
+                    if not self._larder.take(len(data)):
+                        raise RefusedError(refusal.too_much_arriving())
                     body += data
-                    self._arriving += len(data)
                     if len(body) > limit:
                         raise RefusedError(refusal.body_too_large(limit))
-                    if self._arriving > BODIES * limit:
-                        raise RefusedError(refusal.too_much_arriving())
+                kept = True
         except TimeoutError:
             raise RefusedError(refusal.body_too_slow(BODY_SECONDS)) from None
         except (ClientError, web.RequestPayloadError) as error:
@@ -149,5 +152,6 @@ class Intake:
                 raise ConnectionResetError from error
             raise RefusedError(refusal.body_unreadable()) from error
         finally:
-            self._arriving -= len(body)
+            if not kept:
+                self._larder.free(len(body))
         return bytes(body)

@@ -34,6 +34,7 @@ from genaiservice.guard.core.effects import Direction
 from genaiservice.guard.core.exchange import Options
 from genaiservice.guard.core.opinion import ReviewOptions
 from genaiservice.guard.directive import DirectiveWatch
+from genaiservice.guard.holding import BODIES, HELD_BYTES, Larder
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.policy import PolicyStore
 from genaiservice.guard.readiness import Readiness, UpstreamProbe
@@ -113,6 +114,7 @@ class Process:
                 loop=loop,
                 now=clock.now,
                 reception=self.reception,
+                larder=Larder(max(HELD_BYTES, BODIES * config.limits.request_body_bytes)),
                 desk=self.desk,
                 detectors=self.detectors,
             )

@@ -64,7 +64,6 @@ class Relay:
         "_exchange",
         "_fields",
         "_files",
-        "_held",
         "_inquiry",
         "_larder",
         "_loop",
@@ -73,6 +72,7 @@ class Relay:
         "_turn",
         "_vigil",
         "forward",
+        "held",
         "tail",
     )
 
@@ -86,14 +86,12 @@ class Relay:
         loop: asyncio.AbstractEventLoop,
         record: Recorder,
         pace: Pace,
-        patience: float,
-        comments_after: float,
+        vigil: Vigil,
         larder: Larder,
         desk: "LabelDesk | None" = None,
         detectors: "Detectors | None" = None,
     ) -> None:
-        """`patience` and `comments_after` as the `Vigil` knows them. `larder`: the memory that
-        whole answers share. `desk`: where files get their labels."""
+        """`larder`: the memory that bodies share. `desk`: where files get their labels."""
         self._exchange = exchange
         self._answer = answer
         self._client = client
@@ -101,14 +99,8 @@ class Relay:
         self._loop = loop
         self._record = record
         self._pace = pace
-        self._vigil = Vigil(
-            answer,
-            client,
-            loop,
-            patience=patience,
-            comments_after=comments_after,
-            stalled=self._client_stalled,
-        )
+        self._vigil = vigil
+        vigil.stalled = self._client_stalled
         self._connection: Connection | None = None
         self._chunked = False
         self._done = False
@@ -118,7 +110,9 @@ class Relay:
         """The body to send to the model; None when nothing goes there."""
         self._files: tuple[File, ...] | None = None
         self._larder = larder
-        self._held = 0
+        self.held = 0
+        """How many bytes of the larder are ours: of the prompt, until the model answers, then of a
+        whole answer."""
         self._desk = desk
         self._inquiry = Inquiry(detectors, loop, exchange, self._guarded) if detectors else None
         self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
@@ -238,7 +232,7 @@ class Relay:
     def upstream_head(self, status: int, fields: list[Field]) -> None:
         self._account.upstream_first = perf_counter()
         self._account.upstream_status = status
-        self.forward = None
+        self._let_go()
         content_type = b"".join(value for name, value in fields if name.lower() == b"content-type")
         self._fields = passing(fields, RESPONSE_OURS)
         self._guarded(lambda: self._exchange.response(status, content_type.decode("latin-1")))
@@ -290,9 +284,14 @@ class Relay:
 
     def _hold(self, size: int) -> None:
         if self._larder.take(size):
-            self._held += size
+            self.held += size
         else:
             self.break_off("answers_held")
+
+    def _let_go(self) -> None:
+        self.forward = None
+        self._larder.free(self.held)
+        self.held = 0
 
     def _guarded(self, step: Callable[[], list[Effect]]) -> None:
         if self._done:
@@ -396,5 +395,4 @@ class Relay:
         if self._connection is not None:
             self._connection.release()
             self._connection = None
-        self._larder.free(self._held)
-        self._held = 0
+        self._let_go()

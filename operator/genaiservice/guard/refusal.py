@@ -167,7 +167,7 @@ def too_much_arriving() -> Refusal:
     return _busy(
         429,
         "too_many_requests",
-        Text(en="too many large requests arrive at once", zh="同时到达的大请求过多"),
+        Text(en="too many large requests are here at once", zh="同时处理的大请求过多"),
         Text(en="try again later", zh="请稍后再试"),
         1,
     )

@@ -22,8 +22,8 @@ class Vigil:
         "_loop",
         "_patience",
         "_stall",
-        "_stalled",
         "sent_at",
+        "stalled",
     )
 
     def __init__(
@@ -34,7 +34,6 @@ class Vigil:
         *,
         patience: float,
         comments_after: float,
-        stalled: Callable[[], None],
     ) -> None:
         """`patience`: for how many seconds a client may leave its answer unread, then `stalled`.
         `comments_after`: after how many of silence a comment is due; 0 for none."""
@@ -43,7 +42,7 @@ class Vigil:
         self._loop = loop
         self._patience = patience
         self._comments_after = comments_after
-        self._stalled = stalled
+        self.stalled: Callable[[], None] = answer.abort
         self._stall: asyncio.TimerHandle | None = None
         self._comment: asyncio.TimerHandle | None = None
         self.sent_at = 0.0
@@ -51,7 +50,7 @@ class Vigil:
 
     def unread(self) -> None:
         if self._stall is None:
-            self._stall = self._loop.call_later(self._patience, self._stalled)
+            self._stall = self._loop.call_later(self._patience, self.stalled)
 
     def read(self) -> None:
         if self._stall is not None:

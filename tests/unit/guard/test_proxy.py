@@ -14,6 +14,7 @@ from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.holding import Larder
 from genaiservice.guard.metrics import Pace
 from genaiservice.guard.proxy import Relay
+from genaiservice.guard.vigil import Vigil
 from tests.unit.guard.core.talk import POLICY, request
 
 
@@ -54,8 +55,7 @@ def relay(
         loop=asyncio.get_running_loop(),
         record=lambda *_: None,
         pace=Pace(),
-        patience=10,
-        comments_after=0,
+        vigil=Vigil(answer, client, asyncio.get_running_loop(), patience=10, comments_after=0),
         larder=larder,
         **more,
     )
