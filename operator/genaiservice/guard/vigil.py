@@ -65,6 +65,7 @@ class Vigil:
 
     def end(self) -> None:
         self.read()
+        self.stalled = self._answer.abort  # nobody who is over is kept alive from here
         if self._comment is not None:
             self._comment.cancel()
             self._comment = None
