@@ -20,7 +20,6 @@ from genaiservice.cli.wording import described, short
 from genaiservice.rules.limits import numbered
 from genaiservice.rules.paths import ROOT
 from genaiservice.rules.requirement import Requirement, Step
-from genaiservice.rules.vocabulary import VOCABULARY
 
 _ARTICLE: Final = re.compile(
     r"(?:ART(?:ICLE|\.)?\s*|第)?\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*条?"
@@ -34,7 +33,6 @@ class Rule:
 
     requirement: Requirement
     asked: dict[str, list[Text]]
-    checks: tuple[str, ...]
     example: str
 
 
@@ -79,11 +77,9 @@ def rule(requirement: Requirement) -> Rule:
         expects = numbered(step.expects, catalogue().values)
         if expects not in texts:
             texts.append(expects)
-    named = dict.fromkeys(step.check.name for step in requirement.requires if step.check)
     return Rule(
         requirement=requirement,
         asked=asked,
-        checks=tuple(f"{name} ({VOCABULARY[name].meaning})" for name in named),
         example=_yaml(
             _excerpt(catalogue().complete, [step.field for step in requirement.requires])
         ),
@@ -142,19 +138,31 @@ def _kind(node: Json) -> Text:
     if "enum" in node:
         listed = ", ".join(map(str, node["enum"]))
         return Text(en=f"one of {listed}", zh=f"{listed} 之一")
-    bounds = [f"{word} {short(node[key])}" for key, word in _BOUNDS.items() if key in node]
-    name = str(node.get("type", "any"))
-    text = f"{name} ({', '.join(bounds)})" if bounds else name
-    return Text(en=text, zh=text)
+    held = [(word, short(node[key])) for key, word in _BOUNDS.items() if key in node]
+    name = _TYPES[str(node.get("type", ""))]
+    en = ", ".join(f"{word.en} {value}" for word, value in held)
+    zh = "，".join(f"{word.zh} {value}" for word, value in held)
+    return Text(
+        en=f"{name.en} ({en})" if held else name.en, zh=f"{name.zh}（{zh}）" if held else name.zh
+    )
 
 
+_TYPES: Final = {
+    "string": Text(en="string", zh="文本"),
+    "integer": Text(en="integer", zh="整数"),
+    "number": Text(en="number", zh="数值"),
+    "boolean": Text(en="boolean", zh="true 或 false"),
+    "array": Text(en="array", zh="列表"),
+    "object": Text(en="object", zh="对象"),
+    "": Text(en="any", zh="任意"),
+}
 _BOUNDS: Final = {
-    "minimum": "≥",
-    "maximum": "≤",
-    "minLength": "length ≥",
-    "maxLength": "length ≤",
-    "maxItems": "entries ≤",
-    "default": "default",
+    "minimum": Text(en="≥", zh="≥"),
+    "maximum": Text(en="≤", zh="≤"),
+    "minLength": Text(en="length ≥", zh="字符数 ≥"),
+    "maxLength": Text(en="length ≤", zh="字符数 ≤"),
+    "maxItems": Text(en="entries ≤", zh="项数 ≤"),
+    "default": Text(en="default", zh="默认"),
 }
 
 

@@ -75,9 +75,13 @@ def test_a_condition_shows_sign_reason_and_its_words_in_one_language(lang: Lang)
         {"type": "Ready", "status": "Unknown", "reason": "", "message": "no bar"},
     ]
     out = shown(body(conditions=rows), lang)
-    assert "├─ ✗ GuardEnforced" in out
-    assert "└─ ✓ FilingValid" in out
-    assert "└─ ? Ready" in out
+    said = " ".join(out.split())
+    for english, chinese in (
+        ("├─ ✗ GuardEnforced X", "├─ ✗ 护栏 GuardEnforced X"),
+        ("└─ ✓ FilingValid", "└─ ✓ 备案与登记 FilingValid"),
+        ("└─ ? Ready", "└─ ? 提供服务 Ready"),
+    ):
+        assert (english if lang is Lang.EN else chinese) in said
     assert ("mid" in out) is (lang is Lang.EN)
 
 

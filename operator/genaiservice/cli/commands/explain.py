@@ -23,7 +23,6 @@ DECLARE: Final = Text(en="declare in spec.compliance", zh="在 spec.compliance �
 FAMILY: Final = Text(en="condition", zh="状态条件")
 ASKS: Final = Text(en="asks", zh="要求")
 TEXT: Final = Text(en="official text", zh="官方文本")
-CHECKED: Final = Text(en="checked by", zh="核查方式")
 EXAMPLE: Final = Text(en="example", zh="示例")
 READ_BY: Final = Text(en="read by", zh="相关要求")
 NOBODY: Final = Text(
@@ -87,8 +86,6 @@ def _rule(paper: Paper, rule: Any) -> None:
         paper.line(field, indent=6)
         for text in texts:
             paper.line(f"- {text.in_(lang)}", indent=8)
-    if rule.checks:
-        paper.pair(CHECKED, ", ".join(rule.checks))
     _example(paper, rule.example)
 
 

@@ -11,7 +11,7 @@ import click
 from genaiservice.api import names
 from genaiservice.api.conditions import FAMILIES, MEANINGS, Reason
 from genaiservice.api.jsontree import Json, lookup
-from genaiservice.api.problem import ProblemError, Text
+from genaiservice.api.problem import Lang, ProblemError, Text
 from genaiservice.cli import render
 from genaiservice.cli.options import (
     ALLOWED,
@@ -22,11 +22,13 @@ from genaiservice.cli.options import (
     output_option,
     verb,
 )
-from genaiservice.cli.terminal import Paper
+from genaiservice.cli.terminal import Paper, width
+from genaiservice.cli.titles import condition_name
 
 if TYPE_CHECKING:
     from genaiservice.cli.cluster import Cluster
 
+TITLE_WIDTH: Final = 18
 WATCH_SECONDS: Final = 300
 """The server ends each watch after this; then it is opened again."""
 NOT_JUDGED: Final = Text(
@@ -196,6 +198,16 @@ def _task(paper: Paper, task: Json, *, last: bool) -> None:
             paper.line(f"{stem}     {label.in_(lang)}{render.colon(lang)}{words}")
 
 
+def _named(row: Json, lang: Lang) -> str:
+    """The type, as `kubectl` shows it; before it, for who does not read English, its title."""
+    kind = str(row.get("type", ""))
+    told = f"{kind:<24}"
+    if lang is Lang.EN:
+        return told
+    title = condition_name(kind, lang)
+    return f"{title}{' ' * (TITLE_WIDTH - width(title))} {told}"
+
+
 def _conditions(paper: Paper, rows: list[Json]) -> None:
     """One line each. What a duty lacks is told by its findings, so there only the meaning of the
     reason stands; what the operator itself saw (pods, policy) stands in its message."""
@@ -208,4 +220,4 @@ def _conditions(paper: Paper, rows: list[Json]) -> None:
         if row.get("type") in families and reason in known:
             told = MEANINGS[Reason(reason)].in_(paper.lang)
         branch = "└─" if index == len(rows) - 1 else "├─"
-        paper.line(f"{branch} {sign} {row.get('type', ''):<24} {reason:<22} {told}", style)
+        paper.line(f"{branch} {sign} {_named(row, paper.lang)} {reason:<22} {told}", style)

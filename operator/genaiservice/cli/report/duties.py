@@ -24,9 +24,9 @@ from genaiservice.cli.report.words import (
     REQUIREMENT,
     RESULT,
     SIGNS,
-    family,
     mark,
 )
+from genaiservice.cli.titles import condition_name
 from genaiservice.rules.paths import ROOT
 from genaiservice.rules.verdict import OWNERS, Result
 
@@ -45,7 +45,7 @@ def _group(page: Page, section: Section, lang: Lang) -> Element:
     sign, tone = SIGNS[condition.status]
     title = element(
         "th",
-        element("b", family(condition.type).in_(lang)),
+        element("b", condition_name(condition.type, lang)),
         " ",
         element("span", f"{sign} {condition.type.value}: {condition.reason.value}", kind="id"),
         element("p", MEANINGS[condition.reason].in_(lang)),

@@ -49,6 +49,7 @@ from genaiservice.cli.report.words import (
     VALUE,
     mark,
 )
+from genaiservice.cli.titles import condition_name
 from genaiservice.rules.verdict import OWNERS
 
 MOST_DATES: Final = 6
@@ -199,7 +200,12 @@ def _seen(seen: tuple[Seen, ...], lang: Lang) -> Element:
         rows.append(
             element(
                 "tr",
-                element("td", element("b", one.type)),
+                element(
+                    "td",
+                    element("b", condition_name(one.type, lang)),
+                    " ",
+                    element("span", one.type, kind="id"),
+                ),
                 element("td", element("span", f"{sign} {word.in_(lang)}", kind=f"mark {tone}")),
                 element(
                     "td",

@@ -12,7 +12,8 @@ from typing import Final
 from genaiservice.api.problem import Lang, Text
 from genaiservice.cli.render import BASES
 from genaiservice.cli.report.page import Page, Row
-from genaiservice.cli.report.words import family, mark
+from genaiservice.cli.report.words import mark
+from genaiservice.cli.titles import condition_name
 from genaiservice.rules.verdict import OWNERS
 
 BOM: Final = "\ufeff"
@@ -57,7 +58,7 @@ def _cells(page: Page, row: Row, lang: Lang) -> Iterator[str]:
     yield page.name
     yield page.as_of.isoformat()
     yield page.rule_pack
-    yield family(one.family).in_(lang)
+    yield condition_name(one.family, lang)
     yield one.id
     yield one.title.in_(lang)
     yield str(one.article)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from genaiservice.api.conditions import ConditionType
 from genaiservice.api.problem import Text
 from genaiservice.cli.report.page import Page
 from genaiservice.control.core.condition import Status
@@ -83,35 +82,6 @@ LEVELS: Final[dict[Level, Text]] = {
         zh="实际观测：对运行中的服务进行了测试",
     ),
 }
-
-FAMILIES: Final[dict[str, Text]] = {
-    ConditionType.SCOPE: Text(en="Scope of the service", zh="适用范围"),
-    ConditionType.FILING: Text(en="Filing and registration", zh="备案与登记"),
-    ConditionType.ASSESSMENT: Text(en="Security assessment", zh="安全评估"),
-    ConditionType.CONTENT_SAFETY: Text(en="Content safety", zh="内容安全"),
-    ConditionType.MODELS: Text(en="Models and their origin", zh="模型与来源"),
-    ConditionType.PROVIDER: Text(en="Provider and responsible officer", zh="提供者与安全负责人"),
-    ConditionType.LABELLING: Text(en="Labels on generated content", zh="生成内容标识"),
-    ConditionType.MINORS: Text(en="Protection of minors", zh="未成年人保护"),
-    ConditionType.COMPLAINTS: Text(en="Complaints and reports", zh="投诉举报"),
-    ConditionType.CONTINUITY: Text(en="Continuity of the service", zh="服务连续性"),
-    ConditionType.LICENCES: Text(en="Licences and foreign investment", zh="行政许可与外商投资"),
-    ConditionType.ORDERS: Text(en="Orders of the authorities", zh="监管决定"),
-    "PersonalInformationProtected": Text(en="Personal information", zh="个人信息保护"),
-    "TrainingDataTraceable": Text(en="Training data and annotation", zh="训练数据与标注"),
-    "AgreementPublished": Text(en="Service agreement and accounts", zh="服务协议与账号"),
-    "PublicStatementMade": Text(en="Public statement on the service", zh="服务信息公开"),
-    "IncidentsPrepared": Text(en="Incidents and stopping", zh="应急处置与停止传输"),
-    "LogsKept": Text(en="Records and logs", zh="记录与日志留存"),
-    "InspectionReady": Text(en="Inspection by the authorities", zh="监督检查配合"),
-    "AnthropomorphicSafe": Text(en="Anthropomorphic interaction", zh="拟人化互动"),
-}
-
-
-def family(kind: ConditionType) -> Text:
-    """The title of a duty family; its condition type where the report has no words for it."""
-    return FAMILIES.get(kind, Text(en=kind.value, zh=kind.value))
-
 
 REPORT: Final = Text(
     en="Report on the declarations of a generative-AI service",

@@ -24,8 +24,8 @@ from genaiservice.cli.report.judged import (
 from genaiservice.cli.report.overrides import overrides
 from genaiservice.cli.report.page import Origin, Page
 from genaiservice.cli.report.subject import Subject
-from genaiservice.cli.report.words import FAMILIES
 from genaiservice.cli.services import of_object
+from genaiservice.cli.titles import TITLES
 from genaiservice.control.core.condition import Status
 from genaiservice.control.core.facts import facts
 from genaiservice.control.core.families import families
@@ -65,8 +65,8 @@ def test_every_requirement_of_the_rule_pack_has_its_row() -> None:
 
 
 def test_every_family_of_the_rule_pack_has_a_title() -> None:
-    untitled = {one.requirement.family for one in load_catalogue().requirements} - set(FAMILIES)
-    assert not untitled, "name them in cli/report/words.py"
+    untitled = {one.requirement.family for one in load_catalogue().requirements} - set(TITLES)
+    assert not untitled, "name them in cli/titles.py"
 
 
 def test_a_file_is_judged_as_the_operator_would() -> None:

@@ -17,13 +17,15 @@ import html5lib
 import jsonschema
 import pytest
 
+from genaiservice.api.conditions import ConditionType
 from genaiservice.api.problem import Lang
 from genaiservice.cli.report.document import as_json, counts
 from genaiservice.cli.report.earlier import schema
 from genaiservice.cli.report.html import as_html
 from genaiservice.cli.report.page import Page
 from genaiservice.cli.report.table import as_csv, inert
-from genaiservice.cli.report.words import FAMILIES, LEVELS, MARKS, NO_ADVICE
+from genaiservice.cli.report.words import LEVELS, MARKS, NO_ADVICE
+from genaiservice.cli.titles import TITLES
 from genaiservice.rules.verdict import Level, Result
 from tests.unit.cli.report.pages import every_kind, finding, page, row, same
 
@@ -191,8 +193,9 @@ def test_no_word_of_the_report_claims_what_only_an_authority_can_say(lang: Lang)
         assert not re.search(r"(?i)complian(t|ce with)", text)
 
 
-def test_every_family_has_a_title_in_both_languages() -> None:
-    assert all(text.en and text.zh and text.en != text.zh for text in FAMILIES.values())
+def test_every_condition_has_a_title_in_both_languages() -> None:
+    assert set(TITLES) == set(ConditionType)
+    assert all(text.en and text.zh and text.en != text.zh for text in TITLES.values())
 
 
 @pytest.mark.parametrize(
