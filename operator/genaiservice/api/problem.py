@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person is told when something is wrong: what, why, what to do next, in two languages."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Lang(StrEnum):
@@ -51,8 +53,16 @@ class Problem:
     def render(self, lang: Lang) -> str:
         where = f"{self.where}: " if self.where else ""
         stop = "。" if lang is Lang.ZH else ". "
-        parts = (self.what.in_(lang), self.why.in_(lang), self.next.in_(lang))
+        parts = (self.what.in_(lang), _begun(self.why.in_(lang)), _begun(self.next.in_(lang)))
         return (where + stop.join(part.rstrip("。. ") for part in parts if part) + stop).rstrip()
+
+
+def _begun(sentence: str) -> str:
+    """With a capital where a plain word begins it; a path or a command stays as it is typed."""
+    return sentence[:1].upper() + sentence[1:] if _PLAIN.match(sentence) else sentence
+
+
+_PLAIN: Final = re.compile(r"(?!kubectl|genaictl)[a-z]+[ ,;:]")
 
 
 class ProblemError(Exception):

@@ -74,7 +74,7 @@ def test_what_is_rendered_parses_to_the_same() -> None:
         ({}, "users.identity.token: needs the issuer's keys from one place"),
         ({"identity": {"token": {**TOKEN, "issuer": ""}}}, "token.issuer: is missing"),
         ({"identity": {"token": {**TOKEN, "audience": ""}}}, "token.audience: is missing"),
-        ({"identity": {"token": {**TOKEN, "jwksUrl": "https://x"}}}, "write either jwksFile or"),
+        ({"identity": {"token": {**TOKEN, "jwksUrl": "https://x"}}}, "Write either jwksFile or"),
         ({"identity": {"token": {**TOKEN, "jwksFile": "", "jwksUrl": "http://x.cn/k"}}},
          "is not a safe address for keys"),
         ({"identity": {"token": {**TOKEN, "jwksFile": "", "jwksUrl": "https://a:b@x.cn"}}},

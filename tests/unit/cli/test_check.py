@@ -67,7 +67,7 @@ def test_bytes_that_are_no_text_are_bad_input() -> None:
 def test_a_day_that_is_none_is_bad_input() -> None:
     ran = genaictl("check", REFUSED, "--as-of", "2026-02-30")
     assert ran.code == 2
-    assert "write a day like" in ran.err
+    assert "Write a day like" in ran.err
 
 
 def test_the_day_decides() -> None:

@@ -64,7 +64,7 @@ def test_a_subject_that_is_nothing_is_bad_input_with_what_there_is(subject: str)
 def test_a_subject_that_is_nearly_one_is_asked_for(subject: str, near: str) -> None:
     ran = genaictl("explain", subject)
     assert ran.code == 2
-    assert near in ran.err.partition("did you mean ")[2].partition("?")[0].split(", ")
+    assert near in ran.err.partition("Did you mean ")[2].partition("?")[0].split(", ")
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -58,7 +58,7 @@ def test_what_could_not_be_applied_is_bad_input_with_its_place(tmp_path: Path) -
     file.write_text(text.replace("guard:", "gard:"), "utf-8")
     ran = genaictl("plan", "--offline", "-f", str(file))
     assert ran.code == 2
-    assert "did you mean guard?" in ran.err
+    assert "Did you mean guard?" in ran.err
     assert f"{file}:" in ran.err
 
 

@@ -98,7 +98,7 @@ def test_a_field_that_no_policy_has_is_bad_input(tmp_path: Path) -> None:
     text = (Path(LAYERED) / "policy.yaml").read_text("utf-8").replace("riskClass: A1h", "risk: A1h")
     ran = genaictl("policy", "lint", listed(tmp_path, text, "p.yaml"))
     assert ran.code == 2
-    assert "did you mean riskClass?" in ran.out
+    assert "Did you mean riskClass?" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_pack_that_is_none_is_bad_input(files: Any, words: str, tmp_path: Path
     ran = diff(old, "-f", CHAT)
     assert ran.code == 2
     assert words in ran.err
-    assert "give the folder of a rule pack" in ran.err
+    assert "Give the folder of a rule pack" in ran.err
 
 
 @pytest.mark.parametrize("place", ["nowhere", "docs", "README.md"])

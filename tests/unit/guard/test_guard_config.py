@@ -46,7 +46,7 @@ def test_a_rendered_configuration_is_parsed_to_the_same() -> None:
         (
             {"upstream": {"url": "ftp://x"}},
             "upstream.url",
-            "write http or https as in http://host:port",
+            "Write http or https as in http://host:port",
         ),
         ({"upstream": {"url": "http://u:secret@x"}}, "upstream.url", "user name or password"),
         ({"upstream": {"url": "http://x:99999"}}, "upstream.url", "not an address"),
@@ -85,4 +85,4 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
 
 @pytest.mark.parametrize("tree", [None, [], "x", 3])
 def test_what_is_no_object_is_said_so(tree: Any) -> None:
-    assert "write an object" in faults(tree)
+    assert "Write an object" in faults(tree)

@@ -62,7 +62,7 @@ def test_a_gzip_bomb_is_refused_without_being_unpacked_whole() -> None:
         (b"{", False, "not JSON"),
         (b"\xff\xfe", False, "not JSON"),
         (b"[" * 100_000, False, "not JSON"),
-        (b"[]", False, "write an object"),
+        (b"[]", False, "Write an object"),
     ],
 )
 def test_broken_data_is_told_apart(data: bytes, packed: bool, says: str) -> None:

@@ -90,7 +90,7 @@ def test_a_placeholder_keeps_the_rollout_refused(tmp_path: Path) -> None:
         (("-f", "{folder}/absent.yaml"), "absent.yaml"),
         (("-f", "{folder}/empty.yaml"), "0 of the services"),
         (("-f", "{file}"), "2 of the services"),
-        (("other", "-f", "{file}"), "found: chat, image"),
+        (("other", "-f", "{file}"), "Found: chat, image"),
         (("chat", "-n", "elsewhere", "-f", "{file}"), "0 of the services"),
         (("chat", "-f", "{file}", "--since", "{folder}/absent.json"), "--since"),
         (("chat", "-f", "{file}", "--since", "{folder}"), "--since"),

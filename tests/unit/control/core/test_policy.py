@@ -68,7 +68,7 @@ def test_terms_come_from_inline_lists_and_config_maps_alike() -> None:
         pytest.param(
             config_map("terms", {"other.txt": "甲乙"}),
             Reason.POLICY_INVALID,
-            "no key list.txt. it has: other.txt",
+            "no key list.txt. It has: other.txt",
             id="no key",
         ),
         pytest.param(
@@ -167,7 +167,7 @@ def test_terms_that_fit_no_config_map_are_refused_with_how_to_shrink() -> None:
     assert made.status is not None
     assert condition(made.status, ConditionType.POLICY) == ("False", Reason.POLICY_INVALID)
     assert "900 KiB" in message(made.status, ConditionType.POLICY)
-    assert "remove" in message(made.status, ConditionType.POLICY)
+    assert "Remove" in message(made.status, ConditionType.POLICY)
     assert made.apply == ()
 
 
