@@ -55,7 +55,7 @@ def crds() -> Mapping[str, Json]:
 
 @cache
 def schemas() -> Mapping[str, Json]:
-    """Their schemas, by kind; `x-zh` says what a field of a declaration means in Chinese."""
+    """Their schemas, by kind; `x-zh` says what a field of a service means in Chinese."""
     trees = _trees(_shipped() | {_WORDS.name: _WORDS.read_bytes()})
     words = trees.pop(_WORDS.name)
     found = {
@@ -63,6 +63,7 @@ def schemas() -> Mapping[str, Json]:
         for tree in trees.values()
     }
     spec = found[names.KIND_SERVICE]["properties"]["spec"]
+    _word(spec, "", {"fields": words["service"], "document": {}})
     _word(spec["properties"]["compliance"], "", words)
     return found
 

@@ -70,7 +70,7 @@ def test_a_subject_that_is_nearly_one_is_asked_for(subject: str, near: str) -> N
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_requirement_and_every_article_can_be_explained(lang: str) -> None:
     ids = [compiled.requirement.id for compiled in load_catalogue().requirements]
-    for subject in [*ids, *map(str, ARTICLES)]:
+    for subject in [*ids, *map(str, ARTICLES), "spec.guard.users", "spec.guard.limits"]:
         ran = genaictl("explain", subject, "--lang", lang)
         assert ran.code == 0
         assert len(ran.out.split("\n")) > 2

@@ -225,8 +225,8 @@ def declared(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from declared(child.get("items", child), f"{path}.{name}")
 
 
-def test_every_field_of_a_declaration_is_described_in_chinese() -> None:
-    node = node_at("spec.compliance")
+def test_every_field_of_a_service_is_described_in_chinese() -> None:
+    node = node_at("spec")
     silent = [path for path, child in declared(node) if not CHINESE.search(described(child).zh)]
     assert silent == []
     english = re.compile(r"\b(the|which|of|when)\b")
@@ -235,6 +235,8 @@ def test_every_field_of_a_declaration_is_described_in_chinese() -> None:
 
 def test_no_chinese_description_is_of_a_field_that_is_gone() -> None:
     text = (resources.files("genaiservice.cli") / "fields.zh.yaml").read_text("utf-8")
-    paths = [path.removesuffix("[]") for path in yaml.safe_load(text)["fields"]]
-    gone = [path for path in paths if "x-zh" not in (node_at(f"spec.compliance.{path}") or {})]
+    words = yaml.safe_load(text)
+    paths = [f"spec.compliance.{path}" for path in words["fields"]]
+    paths += [f"spec.{path}" for path in words["service"]]
+    gone = [path for path in paths if "x-zh" not in (node_at(path.removesuffix("[]")) or {})]
     assert gone == []
