@@ -3,7 +3,8 @@
 
 20 streams run at once, a chunk every 10 ms, through a guard on one CPU. The pause is by how much
 the longest gap of any stream grew on its way; without a reload it is measured, too, since a busy
-machine makes pauses of its own. Seconds count from the new file to readiness telling of it; the
+machine makes pauses of its own. The guard has no priority here, as threads of one process would
+not take turns then. Seconds count from the new file to readiness telling of it; the
 guard looks for a new file twice a second.
 
     python -m benchmarks.guard_reload [--streams 80]
@@ -65,7 +66,7 @@ def main() -> None:
     chosen = parser.parse_args()
     many_files()
     found = {}
-    with model_server() as model, proxied(guarded(10), model) as up:
+    with model_server() as model, proxied(guarded(10), model, first=False) as up:
         client.ask(up.port, streams=20, rounds=1)
         for name, count in STEPS.items():
             found[name] = step(up, count, chosen.streams)

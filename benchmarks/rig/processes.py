@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hack.places import ROOT, environment
@@ -42,13 +42,14 @@ def running(
     cpu: int,
     env: Mapping[str, str] | None = None,
     within: float = 20,
+    first: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, once it listens on `port`; it is ended with the context."""
+    """The process, once it listens on `port`; it is ended with the context. `first`: see place."""
     variables = {**environment(), "PYTHONPATH": str(ROOT), **(env or {})}
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env=variables)
     try:
-        place(process.pid, cpu)
+        place(process.pid, cpu, first=first)
         _await(process, port, log, within)
         yield process
     finally:
@@ -74,18 +75,17 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path, within: float
     raise NotUpError(f"nothing listens on port {port}: {log.read_text(errors='replace')[-600:]}")
 
 
-def place(pid: int, cpu: int) -> bool:
+def place(pid: int, cpu: int, *, first: bool = True) -> None:
     """Pins a process, and puts it before all other work where the machine allows that.
 
     On a busy machine a proxy that wakes late finds several chunks in one read and looks cheaper
-    than it is; with real-time priority every proxy sees the stream as it was paced.
+    than it is; with real-time priority every proxy sees the stream as it was paced. Where threads
+    of one process share the CPU, that priority would let one of them run for 100 ms on end.
     """
     os.sched_setaffinity(pid, {cpu})
-    try:
-        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
-    except PermissionError:
-        return False
-    return True
+    if first:
+        with suppress(PermissionError):
+            os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
 def family(pid: int) -> list[int]:

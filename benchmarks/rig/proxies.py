@@ -155,13 +155,17 @@ def model_server(streams: int = 50, interval: float = INTERVAL) -> Iterator[int]
 
 
 @contextmanager
-def proxied(proxy: Proxy, model: int, *, log: Path | None = None) -> Iterator[Running]:
+def proxied(
+    proxy: Proxy, model: int, *, log: Path | None = None, first: bool = True
+) -> Iterator[Running]:
     """`log`: where its output goes, when not into the folder that ends with it."""
     port = free_port()
     with TemporaryDirectory() as name:
         folder = Path(name)
         command = proxy.command(folder, port, model)
-        log = folder / "process.log"
+        output = log or folder / "process.log"
         within = 120 if proxy.peer else 30
-        with running(command, port, log, cpu=PROXY_CPU, env=proxy.env, within=within) as process:
+        with running(
+            command, port, output, cpu=PROXY_CPU, env=proxy.env, within=within, first=first
+        ) as process:
             yield Running(process.pid, port, model, folder)
