@@ -5,12 +5,14 @@ vLLM is a scripted server here that writes its shape; the parts that change from
 (hashes of the chain, times, identities, durations) are left out of the comparison.
 """
 
+import dataclasses
 import inspect
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,9 @@ CHANGING = re.compile(
     r"[0-9a-f]{64}|(?<=chatcmpl-)\w+|\b[0-9a-f]{8}\b|[0-9a-f]{32}|\d+\.\d{3,}|\d{4}-\d\d-\d\dT[\d:.+Z]+"
     r'|(?<="created":)\d+'
 )
+
+ELSEWHERE = {"detectorWindow"}
+"""Parts of the configuration whose fields stand on a page of their own."""
 
 
 async def vllm(call: Call) -> None:
@@ -98,10 +103,18 @@ def test_the_page_names_every_refusal_and_every_setting(lang: str) -> None:
     assert codes
     assert {code for code in codes if f"`{code}`" not in page} == set()
     config = guard_config.parse({"upstream": {"url": "http://model"}, "policyFile": "p"})
-    rendered = guard_config.render(config)
     names = [
-        f"{name}.{inner}" if isinstance(part, dict) else name
-        for name, part in rendered.items()
-        for inner in (part if isinstance(part, dict) else [""])
+        f"{part}.{inner}" if inner else part
+        for part, value in camel(dataclasses.asdict(config)).items()
+        for inner in (value if isinstance(value, dict) and part not in ELSEWHERE else [""])
     ]
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def camel(tree: dict[str, Any]) -> dict[str, Any]:
+    return {
+        re.sub(r"_(.)", lambda found: found[1].upper(), name): camel(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in tree.items()
+    }
