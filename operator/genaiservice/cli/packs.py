@@ -13,6 +13,7 @@ from typing import Final
 
 from genaiservice.api.problem import EMPTY, Problem, ProblemError, Text
 from genaiservice.cli.kept import catalogue_in
+from genaiservice.cli.yamltree import TreeError, build, compose
 from genaiservice.rules.pack import Catalogue, CatalogueError
 
 MARK: Final = "_schema.yaml"
@@ -54,6 +55,8 @@ def pack(place: str) -> Catalogue:
     if len(files) > MOST_FILES or any(len(content) > MOST_BYTES for content in files.values()):
         raise ProblemError(_problem(place, TOO_LARGE.format(most=MOST_FILES)))
     try:
+        for name, content in files.items():
+            _bounded(name, content)
         return catalogue_in(files)
     except CatalogueError as error:
         said = "; ".join(str(error).splitlines()[:FAULTS])
@@ -81,6 +84,16 @@ def _in_wheel(path: Path) -> Iterator[tuple[str, bytes]]:
         for name in islice(rules, MOST_FILES + 1):
             with wheel.open(str(name)) as opened:
                 yield name.name, opened.read(MOST_BYTES + 1)
+
+
+def _bounded(name: str, content: bytes) -> None:
+    """Raises CatalogueError for what would grow beyond all bounds once its aliases are written
+    out; the rest is for the catalogue to judge."""
+    try:
+        for root in compose(content.decode("utf-8")):
+            build(root)
+    except TreeError as error:
+        raise CatalogueError(f"{name}:{error.line}:{error.column}: {error.text.en}") from error
 
 
 def _problem(place: str, what: Text) -> Problem:

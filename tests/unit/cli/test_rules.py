@@ -87,7 +87,12 @@ def test_services_come_from_standard_input_too(tmp_path: Path) -> None:
     assert "0 of 1 services" in ran.out
 
 
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)
+)
 BROKEN = [
+    pytest.param({"IM-15-1.yaml": BOMB}, "IM-15-1.yaml", id="bomb of aliases"),
+    pytest.param({"IM-15-1.yaml": "a: &a [*a]\n"}, "IM-15-1.yaml", id="endless"),
     pytest.param({"_pack.yaml": "version: 7\n"}, "_pack.yaml", id="no version"),
     pytest.param({"_pack.yaml": "- 1\n"}, "_pack.yaml", id="version is a list"),
     pytest.param({"_schema.yaml": "type: 3\n"}, "cannot read", id="no schema"),
