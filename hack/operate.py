@@ -45,11 +45,13 @@ def start(cluster: Cluster, processes: Processes) -> int:
         "GENAI_HEALTH_PORT": "0",
         "GENAI_METRICS_PORT": "0",
     }
-    processes.log(NAME).unlink(missing_ok=True)
+    log = processes.log(NAME)
+    if log.exists():  # its port is read from the log; what the one before said is kept
+        log.replace(log.with_suffix(".previous.log"))
     command = (sys.executable, "-m", "genaiservice", "operator")
     processes.start(NAME, *command, environment=variables)
     deadline = time.monotonic() + READY_SECONDS
-    while (port := _port(processes.log(NAME))) is None or not _leads(port):
+    while (port := _port(log)) is None or not _leads(port):
         processes.check()
         if time.monotonic() > deadline:
             raise TimeoutError(f"the operator does not lead yet:\n{processes.tail(NAME)}")

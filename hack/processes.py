@@ -53,6 +53,9 @@ class Processes:
     def tails(self) -> str:
         return "\n".join(f"--- {name}\n{self.tail(name)}" for name in self._running)
 
+    def ended(self, name: str) -> bool:
+        return self._running[name].poll() is not None
+
     def check(self) -> None:
         """Raise when one of them has ended."""
         for name, process in self._running.items():

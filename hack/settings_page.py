@@ -100,9 +100,13 @@ def _meanings() -> dict[str, str]:
     )
     found: dict[str, str] = {}
     for field, doc in zip(shape.body, shape.body[1:], strict=False):
-        named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if named and isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant):
-            found[ast.unparse(field.target)] = " ".join(str(doc.value.value).split())
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(doc, ast.Expr)
+            and isinstance(doc.value, ast.Constant)
+        ):
+            found[field.target.id] = " ".join(str(doc.value.value).split())
     return found
 
 

@@ -143,6 +143,8 @@ class Background:
                 operate.start(plane, plane.processes)
                 self.tell(plane)
                 while not ended.wait(1.0):
+                    if plane.processes.ended(operate.NAME):  # a kubelet would start it again
+                        operate.start(plane, plane.processes)
                     plane.processes.check()
             finally:
                 for path in (self.state, self.kubeconfig):

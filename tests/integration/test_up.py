@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make up`, `make status` and `make down`, in a folder of their own."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +30,16 @@ def up(verb: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def operator_of(owner: int) -> int:
+    """The process id of the operator that `make up` keeps."""
+    (found,) = (
+        pid
+        for pid in map(int, Path(f"/proc/{owner}/task/{owner}/children").read_text().split())
+        if b"operator" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    )
+    return found
+
+
 def test_what_is_brought_up_answers_a_service_and_ends_without_a_trace(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert up("status", folder) == (1, "Nothing is running. `make up` starts it.\n")
@@ -52,10 +64,19 @@ def test_what_is_brought_up_answers_a_service_and_ends_without_a_trace(tmp_path:
             assert api.get(f"{SERVICES}/chat")["status"]["rollout"]["allowed"] is False
 
         eventually(answered, within=20)
+
+        first = operator_of(int((folder / "lock").read_text()))
+        os.kill(first, signal.SIGKILL)
+
+        def another() -> None:
+            assert operator_of(int((folder / "lock").read_text())) != first
+
+        eventually(another, within=20)
+        assert api.get(f"{SERVICES}/chat")["status"]["rollout"]["allowed"] is False
     finally:
         ended = up("down", folder)
     assert ended == (0, "Stopped; nothing is left running.\n")
     assert not api.answers("/readyz")
     assert not (folder / "kubeconfig").exists()
-    assert "reconciled" in (folder / "logs" / "operator.log").read_text()
+    assert "reconciled" in (folder / "logs" / "operator.previous.log").read_text()
     assert up("down", folder) == (0, "Nothing is running.\n")
