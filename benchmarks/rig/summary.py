@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All numbers with a target, from benchmarks/results: measured, at most, met or missed.
+"""All numbers with a target, from benchmarks/results: measured, at most, met or missed; and the
+guard beside its peers.
 
     python -m benchmarks.rig.summary [--since UNIX_TIME]
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS
+from benchmarks.rig.proxies import NGINX, guarded
 
 ROW = "{:18} {:48} {:>10} {:>9}  {}"
 
@@ -39,6 +41,19 @@ def rows(path: Path, since: float) -> list[str]:
     return made
 
 
+def side_by_side() -> None:
+    """CPU a chunk of the guard and of what it is compared with, from one run."""
+    tree = json.loads((RESULTS / "guard_stream.json").read_text("utf-8"))
+    spent = tree["cpu_us_per_chunk"]
+    floor, ours = spent.get(NGINX.name), spent.get(guarded(10_000).name)
+    print("\n{:36} {:>10} {:>9} {:>9}".format("CPU of a chunk", "µs", "x nginx", "x guard"))
+    for name, micros in spent.items():
+        ratios = (f"{micros / one:9.2f}" if one else f"{'-':>9}" for one in (floor, ours))
+        print(f"{name:36} {micros:10.1f}", *ratios)
+    for name, why in tree["not_measured"].items():
+        print(f"{name:36} NOT MEASURED: {why}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--since", type=float, default=0)
@@ -47,6 +62,7 @@ def main() -> None:
     for path in sorted(RESULTS.glob("*.json")):
         for row in rows(path, chosen.since):
             print(row)
+    side_by_side()
 
 
 if __name__ == "__main__":
