@@ -122,17 +122,7 @@ class TermSet:
         The question of every chunk, in the way that is the quicker one for these terms. Kept by
         its asker: a method kept here would tie the set to itself, and it could not be freed.
         """
-        return self._opens_wide if self.wide else self._opens_narrow
-
-    def _opens_narrow(self, normal: str) -> int:
-        for _ in self.automaton.iter(normal):
-            return -1
-        match = self.automaton.match
-        size = len(normal)
-        for start in range(max(0, size - self.longest), size):
-            if match(normal[start:]):
-                return start
-        return size
+        return self._opens_wide if self.wide else _narrow(self.automaton, self.longest)
 
     def _opens_wide(self, normal: str) -> int:
         pairs, size = self.pairs, len(normal)
@@ -209,3 +199,22 @@ class TermSet:
             sort=risk.sort,
             threshold=risk.threshold,
         )
+
+
+def _narrow(automaton: "ahocorasick.Automaton", longest: int) -> Callable[[str], int]:
+    """`opens` of terms with few first characters. A closure: asked for every chunk, it must not
+    look up an attribute each time."""
+    find, match = automaton.iter, automaton.match
+
+    def opens(normal: str) -> int:
+        for _ in find(normal):
+            return -1
+        size = len(normal)
+        rest = normal if size <= longest else normal[-longest:]
+        while rest:
+            if match(rest):
+                return size - len(rest)
+            rest = rest[1:]
+        return size
+
+    return opens
