@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from genaiservice.cli import helping
 from tests.unit.rules.test_wording import CLAIMS, bare
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,11 @@ def test_no_message_of_the_code_claims_it() -> None:
     ]
     assert found == []
     assert sum(1 for module in modules for _ in texts(module)) > 1000, "the search finds the texts"
+
+
+def test_no_help_claims_it() -> None:
+    said = [helping.ABOUT, *helping.VERBS.values(), *helping.OPTIONS, *helping.OPTIONS.values()]
+    assert [claim for text in said for claim in claims(text)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

@@ -16,6 +16,8 @@ from pathlib import Path
 import click
 
 from genaiservice import __version__
+from genaiservice.api.problem import Lang
+from genaiservice.cli.language import from_environment
 from genaiservice.cli.options import shanghai_today
 
 __all__ = ["VERBS", "app", "main", "shanghai_today"]
@@ -45,11 +47,30 @@ class _Verbs(click.Group):
         return sorted((*VERBS, *super().list_commands(ctx)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"genaiservice.cli.commands.{cmd_name}")
-        command: click.Command = module.command
+        command = self._command(ctx, cmd_name)
+        if command is None or from_environment(None) is not Lang.ZH:
+            return command
+        from genaiservice.cli.helping import in_chinese
+
+        return in_chinese(command, cmd_name)
+
+    def _command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return super().get_command(ctx, name)
+        command: click.Command = importlib.import_module(
+            f"genaiservice.cli.commands.{name}"
+        ).command
         return command
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if from_environment(None) is not Lang.ZH:
+            super().format_help_text(ctx, formatter)
+            return
+        from genaiservice.cli.helping import ABOUT
+
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(ABOUT)
 
 
 @click.group(

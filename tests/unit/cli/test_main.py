@@ -4,10 +4,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from genaiservice.cli import helping
 from genaiservice.cli.main import FAILED, VERBS, app
 from tests.unit.cli.run import DAY, ROOT, genaictl
 
@@ -75,6 +78,33 @@ def test_every_verb_explains_itself(verb: str) -> None:
     assert ran.code == 0
     assert "Usage: genaictl" in ran.out
     assert verb in genaictl("--help").out
+
+
+def every_command(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    for name, one in getattr(command, "commands", {}).items():
+        yield from every_command(one, f"{path} {name}")
+
+
+def test_help_has_chinese_words_for_every_verb_and_option() -> None:
+    context = click.Context(app)
+    told = {
+        path: one
+        for verb in app.list_commands(context)
+        for path, one in every_command(app.get_command(context, verb) or app, verb)
+    }
+    assert set(told) == set(helping.VERBS)
+    helps = {getattr(one, "help", None) for verb in told.values() for one in verb.params}
+    assert helps - {None} == set(helping.OPTIONS)
+
+
+def test_help_is_in_the_language_of_the_reader() -> None:
+    assert "核查清单" in genaictl("check", "--help", lang="zh_CN.UTF-8").out
+    assert "按该日核查" in genaictl("rules", "diff", "--help", lang="zh").out
+    listed = genaictl("--help", lang="zh").out
+    assert helping.ABOUT in listed
+    assert "列出接下来的期限" in listed
+    assert "Judge manifests" in genaictl("check", "--help", lang="en").out
 
 
 @pytest.mark.parametrize(
