@@ -177,8 +177,8 @@ class Raw:
         """Nothing more will be sent."""
         self._socket.shutdown(socket.SHUT_WR)
 
-    def post(self, path: str, body: bytes, *lines: str) -> None:
-        head = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    def post(self, path: str, body: bytes, *lines: str, method: str = "POST") -> None:
+        head = [f"{method} {path} HTTP/1.1", "Host: x", "Content-Type: application/json"]
         head += [f"Content-Length: {len(body)}", *lines, "", ""]
         self.send("\r\n".join(head).encode() + body)
 

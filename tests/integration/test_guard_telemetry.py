@@ -175,16 +175,24 @@ def test_no_text_key_or_header_is_in_any_output(
         for stream in (True, False):
             ask(guard, f"{CANARY} {content}", *lines, stream=stream)
     ask(guard, f"{CANARY}{TERM}", *lines)
+    properties = {CANARY: {"type": "string", "description": TERM}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": properties}}
+    for more in ({"tools": [tool]}, {"model": f"{CANARY} says"}, {CANARY: TERM}):
+        with Raw(guard) as raw:
+            tree = {**json.loads(chat("你好")), **more}
+            raw.post(PATH, json.dumps(tree).encode(), "Connection: close", *lines, f"{CANARY}: 1")
+            raw.to_end()
     errors = [ask(guard, f"{CANARY} error", *lines, stream=False)]
     for path, body in (
         (PATH, CANARY.encode()),
         (PATH, json.dumps({"messages": CANARY}).encode()),
         (PATH, b'{"%b":1,"%b":2}' % (CANARY.encode(), CANARY.encode())),
         (f"/{CANARY}", b"{}"),
+        (f"/v1/models/{CANARY}", b""),
         (f"{PATH}/{CANARY}?{CANARY}", b"{}"),
     ):
         with Raw(guard) as raw:
-            raw.post(path, body, *lines, "Connection: close")
+            raw.post(path, body, *lines, "Connection: close", method="GET" if not body else "POST")
             errors.append(raw.to_end())
     with Raw(guard) as raw:
         raw.send(f"{CANARY} {CANARY}\r\n{CANARY}\r\n\r\n".encode())

@@ -37,6 +37,7 @@ METHODS: Final = {
     Route.MODELS: "GET",
     Route.MODEL_CARD: "POST",
 }
+ONE_MODEL: Final = "/v1/models/{model}"
 OPERATIONS: Final = {
     Route.CHAT: "chat",
     Route.COMPLETIONS: "text_completion",
@@ -57,6 +58,13 @@ def route_of(path: str, passed: Collection[str]) -> Route:
         return Route.MODEL_CARD if LISTS.get(path) == "POST" else Route.MODELS
     dialect = DIALECTS.get(path)
     return Route.UNKNOWN if dialect is None else Route(dialect.value)
+
+
+def told(route: Route, path: str) -> str:
+    """The path as traces may name it: what a client chose in it is left out."""
+    if route is Route.UNKNOWN:
+        return ""
+    return ONE_MODEL if route is Route.MODELS and path not in LISTS else path
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from genaiservice.api.directive import Directive, Mode
 from genaiservice.guard import refusal
-from genaiservice.guard.account import OPERATIONS, Account, Route, route_of
+from genaiservice.guard.account import OPERATIONS, Account, Route, route_of, told
 from genaiservice.guard.client import Answer, ClientConnection, Delivered
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.exchange import Exchange, Options
@@ -289,7 +289,7 @@ class App:
         return Account(
             request=given if _plain(given) else uuid.uuid4().hex,
             route=route,
-            path="" if route is Route.UNKNOWN else path,
+            path=told(route, path),
             method=request.method if request.method in KNOWN_METHODS else "_OTHER",
             started=perf_counter(),
         )

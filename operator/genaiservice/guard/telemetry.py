@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,127}")
 QUEUE_SPANS: Final = 2048
 EXPORT_SECONDS: Final = 5
 CLOSE_SECONDS: Final = 3.0
@@ -147,7 +148,8 @@ class SpanTracing:
         attributes: dict[str, Any] = {"server.address": self._server_address}
         name = f"{account.method} {account.path}"
         if operation is not None:
-            model = account.model[:128]
+            # Clients write it: what is no name of a model could be a text.
+            model = account.model if MODEL.fullmatch(account.model) else ""
             name = f"{operation} {model}".rstrip()
             attributes["gen_ai.operation.name"] = operation
             attributes["gen_ai.provider.name"] = "openai"
