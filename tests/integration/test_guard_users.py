@@ -325,6 +325,7 @@ def test_degraded_serves_on_while_the_store_is_gone_and_says_so(
         more = {"store": store, "minors": minors(bands=bands)}
         with guarded(prepared(tmp_path / "one"), upstream, **more) as guard:
             assert code(ask(guard, bearer=token(**MINOR))) == "ok"
+            eventually(partial(is_idle, guard))
             server.kill()
             assert code(ask(guard, bearer=token(**MINOR))) == "minors_budget"
             assert code(ask(guard, bearer=token("another", **MINOR))) == "ok"
@@ -349,6 +350,8 @@ def test_a_store_that_answers_too_slowly_is_told_apart_and_found_again(
         with guarded(prepared(tmp_path / "one"), upstream, store=store) as guard:
             bearer = token(**MINOR)
             eventually(lambda: code(ask(guard, bearer=bearer)) == "ok")
+            # What that request used is counted after its answer, in this user's turn.
+            eventually(partial(is_idle, guard))
             server.freeze()
             before = len(upstream.calls)
             assert code(ask(guard, bearer=bearer)) == "user_state_unavailable"
