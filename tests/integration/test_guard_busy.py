@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guard at its limits: who waits, who is refused, who is slow, and who hears nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
+import anthropic
+import openai
 import pytest
 
 from genaiservice.guard.capacity import most_connections
 from tests.guard_process import TERM, Guard, Raw, chat
+from tests.unit.guard.core import dialects
 from tests.upstream import DONE, Call, Gate, Upstream, completion, event
 from tests.wait import eventually
 
 PATH = "/v1/chat/completions"
+ASK: Any = [{"role": "user", "content": "你好"}]
 
 
 class Model:
@@ -153,6 +159,48 @@ def test_a_silent_stream_of_events_gets_comments_and_lines_of_json_get_none(
         heard = events.until(b"0\r\n\r\n")
         assert "今天".encode() in heard
         assert b"\n:" not in lines.until(b"0\r\n\r\n").partition(b"\r\n\r\n")[2]
+
+
+def by_openai(guard: Guard) -> str:
+    with openai.OpenAI(base_url=guard.url, api_key="x", max_retries=0) as client:
+        stream = client.chat.completions.create(model="m", messages=ASK, stream=True)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+
+
+def by_anthropic(guard: Guard) -> str:
+    base = guard.url.removesuffix("/v1")
+    with (
+        anthropic.Anthropic(base_url=base, api_key="x", max_retries=0) as client,
+        client.messages.stream(model="m", max_tokens=9, messages=ASK) as stream,
+    ):
+        return stream.get_final_text()
+
+
+@pytest.mark.parametrize("read", [by_openai, by_anthropic])
+def test_real_clients_read_over_comments(
+    upstream: Upstream, guard: Guard, read: Callable[[Guard], str]
+) -> None:
+    gate = Gate()
+
+    async def script(call: Call) -> None:
+        await call.begin_stream()
+        await gate.wait()
+        if call.target == PATH:
+            await call.chunk(event("今天"), event(finish="stop"), DONE)
+        else:
+            await call.chunk(*dialects.messages_stream([("text", ["今天"])]))
+        await call.end_stream()
+
+    upstream.script = script
+    before = len(upstream.calls)
+    with ThreadPoolExecutor(1) as thread, Raw(guard) as clock:
+        text = thread.submit(read, guard)
+        eventually(lambda: len(upstream.calls) == before + 1)
+        clock.post(PATH, chat())
+        clock.until(b":\n\n\r\n3\r\n:\n\n")  # so the one before it has had as many
+        gate.open()
+        assert text.result(10).endswith("今天")
+        clock.until(b"0\r\n\r\n")
 
 
 def test_the_pace_of_an_answer_is_measured(upstream: Upstream, guard: Guard) -> None:
