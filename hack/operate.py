@@ -26,11 +26,13 @@ NAME = "operator"
 def install(cluster: Cluster) -> str:
     """`helm upgrade --install` of the chart; what Helm printed. Its pods stay unscheduled, since
     the process that `start` begins here takes their place."""
+    repository, tag = GUARD_IMAGE.split(":")
     nowhere = r"nodeSelector.compliance\.genai\.dev/local-process=true"
     return cluster.helm(
         "upgrade", "--install", "genaiservice-operator", str(CHART),
         "--namespace", NAMESPACE, "--create-namespace",
         "--set", "replicas=1", "--set-string", nowhere,
+        "--set", f"guard.image.repository={repository},guard.image.tag={tag}",
     )  # fmt: skip
 
 

@@ -152,8 +152,8 @@ MEANINGS: Final[dict[Reason, Text]] = {
         zh="存在未办结的暂停服务决定；服务流量被拒绝。",
     ),
     Reason.KILL_SWITCH: Text(
-        en="The kill switch of the service is set; traffic is refused.",
-        zh="服务的紧急停止开关已开启；服务流量被拒绝。",
+        en="The kill switch of the service is set; traffic is refused until it is set to false.",
+        zh="服务的紧急停止开关已开启；改回 false 之前，服务流量被拒绝。",
     ),
     Reason.WARNINGS_ONLY: Text(
         en="Nothing blocks the rollout, but the findings list what should be mended.",
@@ -179,8 +179,8 @@ MEANINGS: Final[dict[Reason, Text]] = {
         zh="无法取得某项申报内容对应的事实，消息说明对象与起始时间；请检查地址、网络策略与代理。",
     ),
     Reason.POLICY_LOADED: Text(
-        en="The moderation policy was read and is what the guards use.",
-        zh="审核策略已读取，护栏正在使用。",
+        en="The moderation policy was read and given to the guards.",
+        zh="审核策略已读取，并已交给护栏。",
     ),
     Reason.POLICY_NOT_FOUND: Text(
         en="The ModerationPolicy or a ConfigMap that it names does not exist; create it.",

@@ -201,7 +201,7 @@ def _task(paper: Paper, task: Json, *, last: bool) -> None:
 def _named(row: Json, lang: Lang) -> str:
     """The type, as `kubectl` shows it; before it, for who does not read English, its title."""
     kind = str(row.get("type", ""))
-    told = f"{kind:<24}"
+    told = f"{kind:<28}"
     if lang is Lang.EN:
         return told
     title = condition_name(kind, lang)

@@ -18,6 +18,7 @@ from genaiservice.cli.report.summary import summary
 from genaiservice.cli.report.words import (
     AS_OF,
     DECLARATION,
+    FIELD_NAMES,
     LAW,
     LEVEL,
     LEVELS,
@@ -147,5 +148,10 @@ def _closing(lang: Lang) -> Element:
     return element(
         "footer",
         element("div", element("h3", LEVEL.in_(lang)), element("ul", *levels)),
-        element("div", element("h3", NOTICE.in_(lang)), element("p", NO_ADVICE.in_(lang))),
+        element(
+            "div",
+            element("h3", NOTICE.in_(lang)),
+            element("p", NO_ADVICE.in_(lang)),
+            element("p", FIELD_NAMES.in_(lang)),
+        ),
     )

@@ -148,6 +148,12 @@ NO_OVERRIDES: Final = Text(
 SEEN: Final = Text(en="What the operator sees in the cluster", zh="集群中的实际状态")
 REFUSED: Final = Text(en="This manifest cannot be applied as it is", zh="该清单无法直接应用")
 NOTES: Final = Text(en="About this report", zh="关于本报告")
+FIELD_NAMES: Final = Text(
+    en="Fields and values have the names that stand in the manifest. `genaictl explain FIELD` and "
+    "docs/reference/en/compliance-fields.md say what each means.",
+    zh="字段与取值沿用清单中的名称，其含义见 `genaictl explain 字段 --lang zh` 与 "
+    "docs/reference/zh/compliance-fields.md。",
+)
 DUTIES: Final = Text(en="Duty by duty", zh="逐项义务")
 DOES_NOT_APPLY: Final = Text(en="Not applicable to the declared scope", zh="按申报范围不适用")
 NOT_DECLARED: Final = Text(en="not declared", zh="未申报")
