@@ -104,8 +104,10 @@ def check(manifest: Manifest, today: date) -> Checked:
         *_notes(texts, blanks),
     ]
     placed = tuple(_placed(manifest, remark) for remark in remarks)
-    # The nodes of a thousand files would fill the memory; every place is known by now.
-    return Checked(manifest=replace(manifest, node=None), verdict=verdict, remarks=placed)
+    # A thousand files would fill the memory, and travel between processes: every place is known by
+    # now, and of the object only the name is still asked for.
+    named = replace(manifest, node=None, body={"metadata": body.get("metadata")})
+    return Checked(manifest=named, verdict=verdict, remarks=placed)
 
 
 def repeated(rows: Iterable[Checked]) -> Iterator[Checked]:
