@@ -26,6 +26,7 @@ PATHS = {
     "Service": "/api/v1/namespaces/{}/services/{}",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets/{}",
+    "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets/{}",
 }
 
 Manifest = dict[str, Any]
