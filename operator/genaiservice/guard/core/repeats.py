@@ -29,6 +29,10 @@ Run = tuple[str, int, int]
 """A character, where its run begins, where it ends."""
 Open = tuple[int, list[str]]
 """Where an open text begins, and the prefixes of terms that it may be."""
+_NOTHING: Final[tuple[str, list[Found], list[Open]]] = ("", [], [])
+_KEPT: Final = 4096
+"""Up to so many characters the last text is remembered after its hits were told: no whole prompt
+stays with the policy."""
 
 
 class Stretched(TermSet):
@@ -51,7 +55,7 @@ class Stretched(TermSet):
         self._spaced = {place: term for place, term in enumerate(normals) if term in (breaks or {})}
         self._split = any(_splits_run(term, free) for term, free in (breaks or {}).items())
         self._deeper = frozenset(_deeper(normals))
-        self._last: tuple[str, list[Found], list[Open]] = ("", [], [])
+        self._last = _NOTHING
 
     @property
     def opens(self) -> Callable[[str], int]:
@@ -66,7 +70,10 @@ class Stretched(TermSet):
         return open_[0][0] if open_ else len(normal)
 
     def hits(self, normal: str) -> list[Found]:
-        return self._scan(normal)[0]
+        found, _ = self._scan(normal)
+        if len(normal) > _KEPT:
+            self._last = _NOTHING
+        return found
 
     def live(self, normal: str, gaps: Gaps | None = None) -> int:
         words = self.words
@@ -109,27 +116,30 @@ class Stretched(TermSet):
         pairs, size = self.pairs, len(normal)
         found: list[Found] = []
         open_: list[Open] = []
-        if any(normal[start : start + 2] in pairs for start in range(size - 1)):
-            runs = list(_runs(normal))
-            for place, (char, begin, end) in enumerate(runs):
-                # Unless a term begins with a repeated character, only the last one begins it.
-                for start in range(begin if char * 2 in pairs else end - 1, end):
-                    if normal[start : start + 2] in pairs:
-                        alive = self._walk(runs, place, start, found)
-                        if alive:
-                            open_.append((start, alive))
+        end = 0
+        # Unless a term begins with a repeated character, only the last one of a run begins it.
+        for start in range(size - 1):
+            if normal[start : start + 2] in pairs:
+                end = end if start < end else _run_end(normal, start)
+                alive = self._walk(normal, start, end, found)
+                if alive:
+                    open_.append((start, alive))
         if size and normal[-1] in self.heads:
             open_.append((size - 1, [normal[-1]]))
         self._last = (normal, found, open_)
         return found, open_
 
-    def _walk(self, runs: list[Run], place: int, start: int, found: list[Found]) -> list[str]:
-        """Adds the occurrences that begin at `start`; answers the prefixes that are open there."""
+    def _walk(self, normal: str, start: int, end: int, found: list[Found]) -> list[str]:
+        """Adds the occurrences that begin at `start`; answers the prefixes that are open there.
+
+        `end` of the run that `start` is in; the others are looked for as they are reached, since a
+        text may be of millions of them.
+        """
         get, match = self.automaton.get, self.automaton.match
-        alive, begin = [""], start
-        for at in range(place, len(runs)):
-            char, _, end = runs[at]
-            exact = at == place or char in _DIGITS
+        alive, begin, size = [""], start, len(normal)
+        while begin < size:
+            char = normal[begin]
+            exact = begin == start or char in _DIGITS
             going = []
             for term in alive:
                 for count in range(1, min(end - begin, self._longest_run) + 1):
@@ -144,7 +154,13 @@ class Stretched(TermSet):
             if not going:
                 return going
             alive, begin = going, end
+            end = _run_end(normal, begin)
         return [term for term in alive if get(term, 1) & 1]
+
+
+def _run_end(text: str, start: int) -> int:
+    run = _RUN.match(text, start)
+    return run.end() if run else start
 
 
 def _runs(text: str) -> Iterator[Run]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repeated characters: what is met, what leaves meanwhile, what a run without end costs."""
 
+import tracemalloc
+
 import pytest
 
 from genaiservice.guard.core.screener import CONTEXT_LIMIT, Screener, ScreeningLimitError
@@ -112,3 +114,16 @@ def test_a_run_inside_a_term_is_found_at_its_end() -> None:
     pieces = ["ba", *["a" * 7] * 1000, "d", " "]
     assert [machine.feed(piece) for piece in pieces] == [""] * len(pieces)
     assert machine.blocked is not None
+
+
+def test_a_long_text_costs_no_object_for_each_character_and_does_not_stay_in_memory() -> None:
+    """A prompt of the largest size would else take a gigabyte: more than the guard has."""
+    machine, text = screener("ababac", repeats=True), "ab" * 10_000
+    tracemalloc.start()
+    try:
+        machine.feed(text)
+        now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10 * len(text)
+    assert now < len(text) / 2
