@@ -190,6 +190,21 @@ def test_the_breaker_opens_and_half_opens(detector: Upstream) -> None:
     assert not one.is_left_alone()
 
 
+def test_a_fault_of_ours_does_not_leave_a_detector_alone_for_ever(
+    detector: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector.script = answering(500, b"")
+    asked = Inquirer(declared(detector.url))
+    for _ in range(FAILURES):
+        asked.ask("你好")
+    asked.seconds, detector.script = SECONDS, judging
+    with monkeypatch.context() as broken:
+        broken.setattr("genaiservice.guard.detectors.findings", lambda *_: 1 / 0)
+        assert fault(asked.ask("你好")[0]) == "internal"  # the one question of a half open breaker
+    asked.seconds = 2 * SECONDS
+    assert asked.ask("你好") == [Outcome()]
+
+
 def test_no_more_questions_at_once_than_declared(detector: Upstream) -> None:
     gate, before, at_once = Gate(), len(detector.calls), [0, 0]
 

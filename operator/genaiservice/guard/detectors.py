@@ -98,6 +98,9 @@ class Asked:
         except asyncio.CancelledError:  # withdrawn, or its time is over: `_within_time` knows
             breaker.withdrawn()
             raise
+        except Exception:  # a fault of ours: half open for good, nobody would be asked any more
+            self._failed("internal")
+            raise
         if breaker.position is not Position.CLOSED:
             log.info("detector answers again", extra={"detector": self.detector.name})
         breaker.succeeded()
