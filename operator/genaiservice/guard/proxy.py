@@ -395,5 +395,5 @@ class Relay:
         if self._connection is not None:
             self._connection.release()
             self._connection = None
-        self._vigil.end()
+        self._finish()
         self._let_go()

@@ -11,6 +11,7 @@ import pytest
 from genaiservice.guard.account import Account, Route
 from genaiservice.guard.client import Answer
 from genaiservice.guard.core.exchange import Exchange, Options
+from genaiservice.guard.core.opinion import ReviewOptions
 from genaiservice.guard.holding import Larder
 from genaiservice.guard.metrics import Pace
 from genaiservice.guard.proxy import Relay
@@ -41,14 +42,20 @@ class Wire:
 
 
 def relay(
-    larder: Larder, path: str, body: bytes, kind: bytes = b"application/json", **more: Any
+    larder: Larder,
+    path: str,
+    body: bytes,
+    kind: bytes = b"application/json",
+    *,
+    options: Options = Options(files=True),  # noqa: B008
+    **more: Any,
 ) -> tuple[Relay, Wire]:
     wire = Wire()
     answer = Answer(wire, version=(1, 1), keep_alive=True, fields=[])  # type: ignore[arg-type]
     account = Account(request="r", route=Route.CHAT, path=path, method="POST", started=0)
     client: Any = SimpleNamespace(writing_paused=False)
     made = Relay(
-        Exchange(POLICY, Options(files=True)),
+        Exchange(POLICY, options),
         answer,
         client,
         account,
@@ -107,3 +114,18 @@ async def test_nobody_waits_for_labels_once_the_answer_is_over(end: str) -> None
     assert not wire.cut
     if end == "drained":
         assert wire.code == "upstream_broke_off"
+
+
+async def test_no_question_outlives_its_exchange() -> None:
+    """However it ended: a fault of ours before the model was asked, too."""
+    withdrawn: list[str] = []
+    detectors = SimpleNamespace(ask=lambda asked, done: lambda: withdrawn.append(asked.text))
+    options = Options(review=ReviewOptions(budget_seconds=0))
+    made, wire = relay(
+        Larder(), "/v1/chat/completions", request(), options=options, detectors=detectors
+    )
+    made.close()
+    assert withdrawn == ["你好，请介绍一下"]
+    written = wire.data
+    await asyncio.sleep(0)  # the budget of the question was over at once
+    assert wire.data == written
