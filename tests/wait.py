@@ -11,7 +11,7 @@ PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.25
 
 
-def eventually(look: Callable[[], T], within: float = 10.0) -> T:
+def eventually(look: Callable[[], T], within: float = 30.0) -> T:
     """Call `look` until it neither raises nor returns False; what it returned.
 
     After `within` seconds: an AssertionError with what was wrong the last time.
