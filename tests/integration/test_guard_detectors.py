@@ -307,11 +307,12 @@ def test_nothing_leaves_the_guard_that_a_detector_flags(
             answer = raw.to_end().decode()
         assert "请友善交流。" in answer
 
-        found = [one for one in guard.decisions() if one["reason"] == "detector"]
-        assert [(one["direction"], one["rule"]) for one in found] == [
-            ("output", "A2a:detector:house:hate"),
-            ("input", "A2a:detector:house:hate"),
-        ]
+        def found() -> list[tuple[str, str]]:
+            lines = [one for one in guard.decisions() if one["reason"] == "detector"]
+            return [(one["direction"], one["rule"]) for one in lines]
+
+        rule = "A2a:detector:house:hate"
+        eventually(lambda: found() == [("output", rule), ("input", rule)])
         label = 'genai_guard_detector_questions_total{detector="house",outcome="found"}'
         assert guard.metric(label) == 2
         assert KEY not in guard.log()
@@ -347,8 +348,7 @@ def test_declared_open_it_passes_and_the_metric_tells(model: Upstream, tmp_path:
     with guarded(tmp_path, model, gone, failOpen=opens) as guard:
         status, body = exchange(guard)
         assert (status, said(body)[-2:]) == (200, "好的")
-        reasons = {one["reason"] for one in guard.decisions()}
-        assert reasons == {"detector_failed_open"}
+        eventually(lambda: {one["reason"] for one in guard.decisions()} == {"detector_failed_open"})
         assert guard.metric('genai_guard_detector_fail_open{detector="house"}') == 1
 
 
