@@ -8,32 +8,30 @@ from genaiservice.guard.core.holdback import merge
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import Passage
 from genaiservice.guard.core.screener import Hit, mask_over
-from genaiservice.guard.core.unescape import unescape
 
 
 def screen(policy: Policy, mode: Screening, passages: list[Passage]) -> list[Decision]:
     """What was found. Masks are written into the passages; a Block leaves the rest unread."""
     decisions: list[Decision] = []
     for passage in passages:
-        escaped = passage.name.endswith("arguments")
-        field = Field(policy, mode, (passage.name,), escaped=escaped)
+        field = Field(policy, mode, (passage.name,), escaped=passage.escaped)
         field.feed(passage.text)
         field.flush()
         decisions += (decision(policy, mode, Direction.INPUT, hit, field) for hit in field.hits)
         if field.blocked:
             break
         if mode is Screening.BLOCK:
-            _mask(passage, field.hits, policy.mask, escaped=escaped)
+            _mask(passage, field.hits, policy.mask)
     return decisions
 
 
-def _mask(passage: Passage, hits: list[Hit], mask: str, *, escaped: bool) -> None:
+def _mask(passage: Passage, hits: list[Hit], mask: str) -> None:
     """Over the whole passage, then cut again where its leaves end."""
     spans = merge([(hit.start, hit.end) for hit in hits if hit.rule.action is Action.MASK])
     if not spans:
         return
-    if escaped:  # the places are those of the text that the escapes mean
-        passage.leaves[0].text = unescape(passage.text)
+    if passage.escaped:  # the places are those of the text that the escapes mean
+        passage.leaves[0].text = passage.meant
     whole, at = passage.text, 0
     for leaf in passage.leaves:
         end = at + len(leaf.text)

@@ -15,6 +15,7 @@ import orjson
 from genaiservice.api.problem import Lang
 from genaiservice.guard.core import jsonstrict
 from genaiservice.guard.core.route import Dialect
+from genaiservice.guard.core.unescape import unescape
 
 _NOT_TEXT: Final = frozenset(
     {"role", "type", "id", "tool_call_id", "call_id", "url", "data", "file_data", "file_id"}
@@ -60,6 +61,16 @@ class Passage:
     @property
     def text(self) -> str:
         return "".join(leaf.text for leaf in self.leaves)
+
+    @property
+    def escaped(self) -> bool:
+        """Whether the text is JSON itself, with escapes of its own."""
+        return self.name.endswith("arguments")
+
+    @property
+    def meant(self) -> str:
+        """The text as who reads it understands it."""
+        return unescape(self.text) if self.escaped else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ class Review:
         if Direction.INPUT not in self._watched:
             return []
         for passage in passages:
-            self._windows.hear(Direction.INPUT, (passage.name,), passage.text)
+            self._windows.hear(Direction.INPUT, (passage.name,), passage.meant)
         return self._windows.turn(1, final=True)
 
     def _hear(self, source: Source, text: str, whole: bool) -> None:

@@ -126,6 +126,16 @@ def test_terms_come_first_and_detectors_hear_what_may_leave() -> None:
     assert blocked.heard.ended
 
 
+def test_detectors_hear_what_the_escapes_in_arguments_mean() -> None:
+    call = {
+        "id": "c",
+        "type": "function",
+        "function": {"name": "f", "arguments": r'"\u60c5\u611f"'},
+    }
+    said = [{"role": "assistant", "tool_calls": [call]}, {"role": "user", "content": "继续"}]
+    assert "情感" in asked(PROMPTS, request(messages=said)).asked[1].text
+
+
 def test_the_model_begins_while_the_prompt_is_judged_but_says_nothing() -> None:
     reviewer = streaming(PROMPTS, "答案")
     assert reviewer.heard.forwarded is not None
