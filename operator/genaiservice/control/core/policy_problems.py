@@ -87,6 +87,21 @@ def too_much(where: str) -> Problem:
     )
 
 
+def too_many_forms(limit: int, where: str) -> Problem:
+    return Problem(
+        where=where,
+        what=Text(
+            en=f"makes more than {limit:,} further forms of the terms",
+            zh=f"会使词条生成超过 {limit:,} 个变体",
+        ),
+        why=Text(
+            en="the operator's memory and a ConfigMap that a pod can mount hold fewer",
+            zh="控制器内存与 Pod 可挂载的 ConfigMap 均无法容纳",
+        ),
+        next=Text(en="switch it off, or shorten the lists", zh="请关闭该开关，或精简词库"),
+    )
+
+
 def no_source(where: str) -> Problem:
     return Problem(
         where=where,

@@ -5,7 +5,8 @@ Only puts things where the file has them; `policy_file.check` judges what came o
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from genaiservice.api import policy_file
 from genaiservice.api.declared import json_object
@@ -20,18 +21,22 @@ REFUSAL = Text(
     zh="该请求或回答因不符合本服务的内容安全要求而被终止。",
 )
 
+FORMS_LIMIT: Final = 250_000
+"""Most further forms of a policy, of each sort: lists of the largest size would have millions, for
+which the operator has no memory and no pod a ConfigMap."""
+
 
 def rendered(
     spec: Json, name: str, by_class: Mapping[str, set[str]], where: str
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The tree, and what is wrong with it; `where` names the policy in problems."""
     tree = _tree(spec, name, by_class)
-    _add_forms(tree, spec)
+    overgrown = tuple(_add_forms(tree, spec, where))
     _add_shapes(tree, spec)
     thresholds = tuple(_add_thresholds(tree, spec, where))
     _add_named(tree, spec)
     _add_answers(tree, spec)
-    return tree, (*thresholds, *policy_file.check(tree, where))
+    return tree, (*overgrown, *thresholds, *policy_file.check(tree, where))
 
 
 def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, Any]:
@@ -59,12 +64,21 @@ def _tree(spec: Json, name: str, by_class: Mapping[str, set[str]]) -> dict[str, 
     }
 
 
-def _add_forms(tree: dict[str, Any], spec: Json) -> None:
+def _add_forms(tree: dict[str, Any], spec: Json, where: str) -> Iterator[Problem]:
     """Pinyin and split characters of the terms, where the policy wishes them."""
     for name, make in forms.FORMS.items():
-        if lookup(spec, "normalisation", name) is True:
-            for part in tree["classes"].values():
-                part[name] = sorted(set(make(part["terms"])))
+        if lookup(spec, "normalisation", name) is not True:
+            continue
+        room = FORMS_LIMIT
+        for part in tree["classes"].values():
+            made = list(islice(make(part["terms"]), room + 1))
+            room -= len(made)
+            if room < 0:
+                yield policy_problems.too_many_forms(
+                    FORMS_LIMIT, f"{where} spec.normalisation.{name}"
+                )
+                break
+            part[name] = sorted(set(made))
 
 
 def _add_shapes(tree: dict[str, Any], spec: Json) -> None:

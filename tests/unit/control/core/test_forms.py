@@ -2,12 +2,14 @@
 """Further forms of terms: what is written out, and that the guard meets it in every disguise."""
 
 import unicodedata
+from itertools import repeat
 
 import pytest
 
 from genaiservice.api import policy_file
 from genaiservice.api.jsontree import MutableJson
-from genaiservice.control.core import forms
+from genaiservice.api.problem import Problem
+from genaiservice.control.core import forms, policy_tree
 from genaiservice.control.core.components import COMPONENTS
 from genaiservice.control.core.policy import Resolved, resolve
 from genaiservice.guard.core.policy import Policy, compile_policy
@@ -116,3 +118,27 @@ def test_what_only_looks_like_a_form_leaves(text: str) -> None:
     assert rules.enforced is not None
     machine = Screener(rules.enforced, rules.allowed, rules.normaliser)
     assert machine.feed(text) + machine.flush() == text
+
+
+def of_parts() -> tuple[Problem, ...]:
+    terms = {"A1a": {"违禁样本"}, "A2a": {"好色词"}}
+    return policy_tree.rendered({"normalisation": {"components": True}}, "p", terms, "here")[1]
+
+
+def test_forms_without_end_are_refused_before_they_take_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(forms.FORMS, "components", lambda _: repeat("氵去"))  # type: ignore[arg-type]
+    [problem] = of_parts()
+    assert problem.where == "here spec.normalisation.components"
+    assert "250,000" in problem.what.en
+
+
+def test_as_many_forms_as_the_limit_are_made_of_all_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = len(list(forms.components(["违禁样本", "好色词"])))
+    monkeypatch.setattr(policy_tree, "FORMS_LIMIT", made)
+    assert of_parts() == ()
+    monkeypatch.setattr(policy_tree, "FORMS_LIMIT", made - 1)
+    assert len(of_parts()) == 1
