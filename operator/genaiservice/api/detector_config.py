@@ -6,7 +6,6 @@ beginning, an end within seven days, and a reason; each part is a fault when it 
 """
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -246,18 +245,36 @@ def _check(read: Fields, detector: Detector) -> None:
             Text(en=f"does not hold {PLACE} once", zh=f"未恰好包含一次 {PLACE}"),
             Text(en="say where the text to judge stands", zh="请标明待判断文本的位置"),
         )
+    _check_answers(read, detector)
+    _check_categories(read, detector)
+
+
+def _check_answers(read: Fields, detector: Detector) -> None:
+    for key, answer in (
+        ("safeAnswer", detector.safe_answer),
+        ("unsafeAnswer", detector.unsafe_answer),
+    ):
+        if not _folded(answer):
+            read.report(
+                key,
+                Text(en="is blank", zh="为空白"),
+                Text(en="write what the guard model answers", zh="请填写护栏模型的回答"),
+                Text(en="a model that says nothing gives no opinion", zh="模型不作回答即没有意见"),
+            )
     if _folded(detector.safe_answer) == _folded(detector.unsafe_answer):
         read.report(
             "unsafeAnswer",
             Text(en="is the same as safeAnswer", zh="与 safeAnswer 相同"),
             Text(en="write two different answers", zh="请填写两个不同的答案"),
         )
-    _check_categories(read, detector, [category.name for category in detector.categories])
 
 
-def _check_categories(read: Fields, detector: Detector, names: Collection[str]) -> None:
-    twice = sorted({name for name in names if name in detector.ignored_categories})
-    if twice or len(set(names)) != len(names):
+def _check_categories(read: Fields, detector: Detector) -> None:
+    names = [category.name for category in detector.categories]
+    ignored = {*detector.ignored_categories}
+    if detector.kind is Kind.GUARD_MODEL:  # its words count in any case
+        names, ignored = [*map(_folded, names)], {*map(_folded, ignored)}
+    if ignored.intersection(names) or len(set(names)) != len(names):
         read.report(
             "categories",
             Text(en="name a category twice", zh="存在重复的类别"),
@@ -266,7 +283,9 @@ def _check_categories(read: Fields, detector: Detector, names: Collection[str]) 
                 zh="每个类别只在 categories 或 ignoredCategories 中列出一次",
             ),
         )
-    if detector.kind is Kind.GUARD_MODEL and any(one.threshold for one in detector.categories):
+    if detector.kind is Kind.GUARD_MODEL and any(
+        one.threshold is not None for one in detector.categories
+    ):
         read.report(
             "categories",
             Text(en="hold a threshold", zh="含有 threshold"),

@@ -78,6 +78,16 @@ def test_without_detectors_an_older_guard_reads_the_file() -> None:
             detector(template="judge"), "detectors[0].template", id="no place for the text"
         ),
         pytest.param(detector(unsafeAnswer="SAFE"), "detectors[0].unsafeAnswer", id="same answers"),
+        pytest.param(detector(safeAnswer=" "), "detectors[0].safeAnswer", id="silence is safe"),
+        pytest.param(detector(unsafeAnswer=" "), "detectors[0].unsafeAnswer", id="blank verdict"),
+        pytest.param(
+            detector(ignoredCategories=["s1"]), "detectors[0].categories", id="both, case"
+        ),
+        pytest.param(
+            detector(categories=[{"name": one, "riskClass": "A1a"} for one in ("S1", "s1")]),
+            "detectors[0].categories",
+            id="twice, case",
+        ),
         pytest.param(detector(timeoutSeconds=0), "detectors[0].timeoutSeconds", id="no time"),
         pytest.param(
             detector(categories=[{"name": "S1", "riskClass": "A9z"}]),

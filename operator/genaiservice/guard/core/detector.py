@@ -117,9 +117,9 @@ def _named(detector: Detector, lines: list[str]) -> tuple[Finding, ...]:
         for name in names
         if name in classes
     }
-    if not names or any(name not in classes and name not in ignored for name in names):
-        found[OTHER] = _found(detector, OTHER, detector.other_risk_class)
-    return tuple(found.values())
+    if names and all(name in classes or name in ignored for name in names):
+        return tuple(found.values())
+    return (*found.values(), _found(detector, OTHER, detector.other_risk_class))
 
 
 def _found(detector: Detector, category: str, risk: str) -> Finding:

@@ -2,6 +2,7 @@
 """Questions and answers of both protocols: what is a finding, what a pass, what no opinion."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +117,11 @@ def test_a_moderation_answer_of_another_shape_is_no_opinion(tree: Any) -> None:
 )
 def test_a_guard_models_answer(content: str, expected: list[tuple[str, str]]) -> None:
     assert found(MODEL, said(content)) == expected
+
+
+def test_a_category_that_is_called_other_keeps_its_class_beside_the_unknown_ones() -> None:
+    named = replace(MODEL, categories=(Category(name="other", risk_class="A1a"),))
+    assert found(named, said("unsafe\nother, S7")) == [("other", "A1a"), ("other", "A1h")]
 
 
 @pytest.mark.parametrize(
