@@ -102,10 +102,16 @@ class Review:
         return [*records, *self._windows.ask()]
 
     def gave_up(self) -> list[Effect]:
-        """The answer comes so much faster than its outcomes that no more of it can wait."""
-        self.failed = True
+        """The answer comes so much faster than its outcomes that no more of it can wait.
+
+        What is only observed goes on, and its questions are forgotten.
+        """
+        observes = all(self._modes[one] is Screening.OBSERVE for one in self._windows.about)
+        self.failed = not observes
+        if observes:
+            self._windows.forget()
         behind = Failure(detector="", fault="behind")
-        return [Record(self._failure(Direction.OUTPUT, behind, observes=False))]
+        return [Record(self._failure(Direction.OUTPUT, behind, observes=observes))]
 
     def _found(self, direction: Direction, finding: Finding, observes: bool) -> Decision:
         action = self._policy.actions.get(finding.risk, Action.BLOCK)

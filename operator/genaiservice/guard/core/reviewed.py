@@ -108,7 +108,10 @@ class Reviewed:
         questions = self._review.turn(self._chunks, final=self._closed)
         released = self._release()
         if self._size > HELD_BYTES:
-            return [*released, *self._review.gave_up(), *self._stream.fail(UNAVAILABLE)]
+            given_up = self._review.gave_up()
+            if self._review.failed:
+                return [*released, *given_up, *self._stream.fail(UNAVAILABLE)]
+            released += [*given_up, *self._release()]
         return [*released, *questions]
 
     def _release(self) -> list[Effect]:

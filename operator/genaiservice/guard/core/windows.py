@@ -60,6 +60,17 @@ class Windows:
     def held(self) -> int:
         return self._size + sum(len(question.text) for question in self._queue)
 
+    @property
+    def about(self) -> set[Direction]:
+        """Which sides wait for an outcome."""
+        filling = {self._direction} if self._size else set()
+        return filling | {question.direction for question in self._queue}
+
+    def forget(self) -> None:
+        """Nothing waits any more; outcomes that come yet change nothing."""
+        self._queue.clear()
+        self._begin()
+
     def free(self, chunks: int) -> int:
         """How many of the first `chunks` chunks may be let go."""
         if self._queue:
@@ -144,6 +155,10 @@ class Windows:
         for part in _cut("\n".join(shown)):
             self._last += 1
             self._queue.append(_Question(self._last, self._direction, part, self._since))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Of the next window nothing is known yet."""
         self._pieces.clear()
         self._size, self._since, self._due = 0, -1, False
 

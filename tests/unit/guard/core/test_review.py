@@ -272,3 +272,30 @@ def test_a_model_that_floods_the_detectors_is_cut_off(monkeypatch: pytest.Monkey
     assert "detector_unavailable" in reviewer.heard.body.decode()
     assert "说得很好" not in reviewer.heard.body.decode()
     assert [one.rule for one in reviewer.heard.decisions] == ["detector::behind"]
+
+
+@pytest.mark.parametrize("review", [ANSWERS, BOTH])
+def test_a_flood_that_is_only_observed_goes_on(
+    review: ReviewOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genaiservice.guard.core.reviewed.HELD_BYTES", 1000)
+    observes = {"output": Screening.OBSERVE, "input": Screening.OBSERVE}
+    reviewer = streaming(review, *["说得很好" * 3] * 20, **observes)
+    assert "detector_unavailable" not in reviewer.heard.body.decode()
+    for data in (chunk(finish_reason="stop"), DONE):
+        reviewer.take(reviewer.exchange.upstream(data))
+    reviewer.pass_all()
+    assert reviewer.heard.ended
+    assert reviewer.heard.body.decode().count("说得很好") == 60
+    assert {(one.action, one.rule) for one in reviewer.heard.decisions} == {
+        (Action.FLAG, "detector::behind")
+    }
+
+
+def test_an_enforced_prompt_is_not_forgotten_in_a_flood_that_is_observed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("genaiservice.guard.core.reviewed.HELD_BYTES", 1000)
+    reviewer = streaming(BOTH, *["说得很好" * 3] * 20, output=Screening.OBSERVE)
+    assert "说得很好" not in reviewer.heard.body.decode()
+    assert "detector_unavailable" in reviewer.heard.body.decode()
