@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
 
-from genaiservice.api import policy_file
+import orjson
+
 from genaiservice.api.conditions import MEANINGS, Reason
 from genaiservice.api.declared import guard
 from genaiservice.api.jsontree import Json, MutableJson, lookup
@@ -148,7 +149,7 @@ def findings(judged: Sequence[Finding]) -> list[MutableJson]:
 def _bounded(told: Iterable[MutableJson]) -> Iterator[MutableJson]:
     room = FINDINGS_BYTES
     for count, one in enumerate(told):
-        room -= len(policy_file.canonical(one))
+        room -= len(orjson.dumps(one))
         if count >= FINDINGS or room < 0:
             return
         yield one

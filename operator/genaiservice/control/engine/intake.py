@@ -6,6 +6,7 @@ decides nothing. Events that bring no news (our own write coming back) end here.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from genaiservice.api import names
 from genaiservice.api.jsontree import Json
@@ -13,6 +14,9 @@ from genaiservice.control.engine.relations import concerned
 from genaiservice.control.engine.workqueue import WorkQueue
 from genaiservice.kube.cache import Cache, Entry
 from genaiservice.kube.resources import ObjectKey, key_of
+
+POD_NEWS_SECONDS: Final = 0.1
+"""A pod that starts brings several events in a row; one look at its service answers them all."""
 
 
 class Intake:
@@ -69,4 +73,7 @@ class Intake:
     def _enqueue(self, key: ObjectKey, before: frozenset[Entry]) -> None:
         entries = before | self._cache.entries(key)
         for service in concerned(self._cache, key, entries):
-            self._queue.add(service)
+            if key.kind == "Pod":
+                self._queue.add_after(service, POD_NEWS_SECONDS)
+            else:
+                self._queue.add(service)

@@ -63,12 +63,25 @@ def chat(name: str = "chat") -> ObjectKey:
     return key(names.KIND_SERVICE, name)
 
 
+class Impatient(WorkQueue[ObjectKey]):
+    """A queue without a clock: what is to wait is there at once, and `waited` says how long."""
+
+    def __init__(self, waited: list[tuple[str, float]]) -> None:
+        super().__init__()
+        self.waited = waited
+
+    def add_after(self, key: ObjectKey, seconds: float) -> None:
+        self.waited.append((key.name, seconds))
+        self.add(key)
+
+
 class Room:
     """Cache, queue and intake of one test."""
 
-    def __init__(self, *trees: dict[str, Any]) -> None:
+    def __init__(self, *trees: dict[str, Any], queue: WorkQueue[ObjectKey] | None = None) -> None:
         self.cache = Cache(INDEXERS)
-        self.queue: WorkQueue[ObjectKey] = WorkQueue()
+        self.waited: list[tuple[str, float]] = []
+        self.queue = Impatient(self.waited) if queue is None else queue
         self.ghosts: list[tuple[str, int]] = []
         self.intake = Intake(
             self.cache, self.queue, ghosts=lambda kind, count: self.ghosts.append((kind, count))

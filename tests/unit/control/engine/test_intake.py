@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from genaiservice.api import names
+from genaiservice.control.engine.intake import POD_NEWS_SECONDS
 from tests.unit.control.engine.cluster import Room, owned, pod, policy, selecting, service, tree
 
 CHAT, OTHER = service("chat"), service("other", policy="strict")
@@ -51,6 +52,14 @@ def test_an_event_concerns(room: Room, event: dict[str, Any], expected: set[str]
 def test_our_own_write_coming_back_is_no_news(room: Room) -> None:
     room.intake.changed(CHAT["kind"], CHAT)
     assert room.waiting() == set()
+
+
+def test_news_of_pods_waits_for_more_and_that_of_declarations_does_not(room: Room) -> None:
+    room.waited.clear()
+    room.intake.changed(CHAT["kind"], renewed(CHAT))
+    assert room.waited == []
+    room.intake.changed("Pod", pod("p3"))
+    assert room.waited == [("chat", POD_NEWS_SECONDS)]
 
 
 def test_who_loses_something_is_looked_at_as_well_as_who_gains_it(room: Room) -> None:

@@ -11,6 +11,7 @@ from genaiservice.control.core.steps import Plan
 from genaiservice.control.engine.apply import Apply, NotLeadingError
 from genaiservice.control.engine.gather import Gather
 from genaiservice.control.engine.reconciler import Reconciler
+from genaiservice.control.engine.workqueue import WorkQueue
 from genaiservice.kube.errors import Conflict, NotFound, Refused, Unreachable
 from genaiservice.kube.resources import ObjectKey
 from tests.unit.control.engine.cluster import Peer, Room, chat, service, tree
@@ -23,7 +24,7 @@ class Shop:
 
     def __init__(self, decide: Callable[[Observed, datetime], Plan]) -> None:
         self.service = service("chat")
-        self.room, self.peer = Room(self.service), Peer()
+        self.room, self.peer = Room(self.service, queue=WorkQueue()), Peer()
         self.results: list[str] = []
         self.ended = asyncio.Event()
         self.leads = True
