@@ -5,6 +5,7 @@ A blocked answer keeps nothing of the model's content: one text block says the r
 message stops for the reason `refusal`.
 """
 
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -18,6 +19,7 @@ from genaiservice.guard.core.request import (
     Prompt,
     Request,
     fields,
+    gathered,
     language,
     messages,
     read,
@@ -31,7 +33,7 @@ _NO_USAGE: Final = {"input_tokens": 0, "output_tokens": 0}
 def parse(dialect: Dialect, body: bytes) -> Prompt:
     """The request; raises `RefusedError`."""
     tree = read(body)
-    passages = [*fields(tree, "system"), *messages(tree.get("messages"))]
+    passages = gathered(chain(fields(tree, "system"), messages(tree.get("messages"))))
     shape = tree.get("output_config")
     structured = isinstance(shape, dict) and bool(shape.get("format"))
     asked = Request(

@@ -65,6 +65,18 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ("correct the field as the OpenAI API describes it", "请按 OpenAI API 说明更正该字段"),
         ),
     ),
+    "request_too_many_texts": (
+        400,
+        "invalid_request_error",
+        _problem(
+            ("the request holds too many texts", "请求包含的文本过多"),
+            (
+                "at most 32,768 messages, inputs and strings are read",
+                "最多读取 32,768 条消息、输入与字符串",
+            ),
+            ("send it in several requests", "请分多次请求发送"),
+        ),
+    ),
     "request_too_deep": (
         400,
         "invalid_request_error",

@@ -30,6 +30,7 @@ from genaiservice.guard.core.request import (
     Request,
     check,
     fields,
+    gathered,
     language,
     read,
     refuse_unreadable,
@@ -57,7 +58,7 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
     """The request; raises `RefusedError`."""
     tree = read(body)
     refuse_unreadable(tree, "input_ids", "prompt_token_ids", "prompt_embeds")
-    passages = list(_PASSAGES[dialect](tree))
+    passages = gathered(_PASSAGES[dialect](tree))
     if dialect in (Dialect.IMAGES, Dialect.SPEECH):
         _refuse_pieces(tree)
     asked = Request(dialect=dialect, model=tree.get("model") or "", language=language(passages))

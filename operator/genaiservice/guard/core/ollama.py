@@ -6,7 +6,9 @@ answer says the refusal and is `done` for the reason `content_filter`. Token num
 cannot be screened: they are taken out of an answer in which anything was masked.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -21,11 +23,13 @@ from genaiservice.guard.core.ndjson import Lines
 from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.request import (
+    Passage,
     Prompt,
     RefusedError,
     Request,
     check,
     fields,
+    gathered,
     language,
     messages,
     read,
@@ -50,12 +54,13 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
     tree = read(body)
     if tree.get("context"):
         raise RefusedError("request_not_text", "context")
-    passages = list(fields(tree, *_TEXTS))
+    said: Iterable[Passage] = ()
     if dialect is Dialect.OLLAMA_CHAT:
         if tree.get("messages"):  # without messages the request only loads the model
-            passages += messages(tree["messages"])
+            said = messages(tree["messages"])
     else:
         check(tree.get("prompt"), (str, type(None)), "prompt")
+    passages = gathered(chain(fields(tree, *_TEXTS), said))
     asked = Request(
         dialect=dialect,
         stream=tree.get("stream") is not False,

@@ -6,6 +6,7 @@ Pure data in, pure data out.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -18,6 +19,7 @@ from genaiservice.guard.core.request import (
     Request,
     check,
     fields,
+    gathered,
     language,
     messages,
     read,
@@ -66,10 +68,9 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
     chat = dialect is Dialect.CHAT
     if tree.get("modalities") not in (None, ["text"]):
         raise RefusedError("media_in_text", "modalities")
-    passages = list(messages(tree.get("messages")) if chat else prompts(tree, "prompt"))
-    for key in _TOP_TEXT:
-        if not (key == "prompt" and not chat):
-            passages[:0] = fields(tree, key)
+    further = [key for key in reversed(_TOP_TEXT) if chat or key != "prompt"]
+    said = messages(tree.get("messages")) if chat else prompts(tree, "prompt")
+    passages = gathered(chain(fields(tree, *further), said))
     asked = Request(
         dialect=dialect,
         stream=tree.get("stream") is True,

@@ -6,8 +6,9 @@ and media are not text. A request whose shape is wrong is refused. Pure data in,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -22,6 +23,8 @@ _NOT_TEXT: Final = frozenset(
     | {"format", "detail", "image_url", "object", "encrypted_content", "signature", "status"}
     | {"media_type", "item_id", "tool_use_id"}
 )
+PASSAGES_LIMIT: Final = 32_768
+"""Most texts of one request: messages, inputs, strings of tools."""
 _HAN: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _LATIN: Final = re.compile("[A-Za-z]+")
 
@@ -104,6 +107,18 @@ class Prompt:
     def rendered(self) -> bytes:
         """The request as it stands, after masks were written into its passages."""
         return orjson.dumps(self.tree)
+
+
+def gathered(passages: Iterable[Passage]) -> list[Passage]:
+    """All of them; raises `RefusedError` for more than anybody asks with.
+
+    Each costs a thousand times what its characters do: a body of the largest size could hold
+    millions, for which the guard has neither memory nor time.
+    """
+    found = list(islice(passages, PASSAGES_LIMIT + 1))
+    if len(found) > PASSAGES_LIMIT:
+        raise RefusedError("request_too_many_texts")
+    return found
 
 
 def language(passages: list[Passage]) -> Lang:

@@ -6,6 +6,7 @@ where a program reads the output), and the response is incomplete because of `co
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from genaiservice.guard.core.request import (
     Request,
     check,
     fields,
+    gathered,
     language,
     message_texts,
     read,
@@ -36,7 +38,7 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
     if tree.get("background"):
         # Its answer would be fetched from a path that stays closed.
         raise RefusedError("request_invalid", "background")
-    passages = [*fields(tree, "instructions", "prompt"), *_input(tree)]
+    passages = gathered(chain(fields(tree, "instructions", "prompt"), _input(tree)))
     shape = tree.get("text")
     form = shape.get("format") if isinstance(shape, dict) else None
     kind = form.get("type") if isinstance(form, dict) else None

@@ -17,11 +17,13 @@ from genaiservice.guard.core.effects import (
     Direction,
     End,
     Forward,
+    Record,
     Respond,
     Send,
 )
 from genaiservice.guard.core.exchange import TABLE, Call, Exchange, Options, State
 from genaiservice.guard.core.opinion import PASSED, ReviewOptions
+from genaiservice.guard.core.request import PASSAGES_LIMIT
 from tests.unit.guard.core.talk import (
     DONE,
     LATIN,
@@ -632,3 +634,33 @@ def test_no_sentence_stands_where_json_is_expected(prompt: str, streamed: bool) 
     assert "".join(part.get("content") or "" for part in parts) == said
     assert "".join(part.get("refusal") or "" for part in parts) == REFUSAL["zh"]
     assert trees[-1]["choices"][0]["finish_reason"] == "content_filter"
+
+
+MANY = ["x"] * (PASSAGES_LIMIT + 1)
+SAID = [USER] * (PASSAGES_LIMIT + 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "tree"),
+    [
+        ("/v1/chat/completions", {"messages": SAID}),
+        ("/v1/chat/completions", {"messages": [USER], "documents": MANY}),
+        ("/v1/completions", {"prompt": MANY}),
+        ("/v1/messages", {"messages": SAID, "max_tokens": 1}),
+        ("/v1/responses", {"input": SAID}),
+        ("/api/chat", {"messages": SAID}),
+        ("/v1/embeddings", {"input": MANY}),
+    ],
+)
+def test_more_texts_than_anybody_asks_with_are_refused_before_each_is_looked_at(
+    path: str, tree: dict[str, Any]
+) -> None:
+    """One request of the largest size would else stop the guard for most of a minute."""
+    exchange = Exchange(POLICY, UNLABELLED)
+    body = json.dumps({"model": "m", **tree}).encode()
+    refused, record = exchange.request(path, "application/json", body)
+    assert isinstance(refused, Respond)
+    assert refused.status == 400
+    assert b"At most 32,768" in refused.body
+    assert isinstance(record, Record)
+    assert record.decision.reason == "request_too_many_texts"
