@@ -94,7 +94,7 @@ def _strictly(body: bytes, encoding: str) -> str | None:
     try:
         # Not final: the cut of a long page may go through a character.
         return codecs.getincrementaldecoder(encoding)("strict").decode(body, final=False)
-    except UnicodeDecodeError:
+    except UnicodeError:  # its parent: UTF-16 without a mark raises no more than that
         return None
 
 

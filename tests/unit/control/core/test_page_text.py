@@ -4,7 +4,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genaiservice.control.core.page_text import decoded, found, visible
@@ -139,6 +139,7 @@ def test_an_entity_of_five_thousand_digits_is_text() -> None:
 
 
 @given(st.binary(max_size=200), st.text(max_size=10))
+@example(b"\x00\x00", "UTF16")
 def test_any_bytes_of_any_encoding_have_an_answer(body: bytes, charset: str) -> None:
     for kind in Kind:
         wanted = Wanted(field="x", url="https://a.example/", kind=kind, needles=(LIMIT,))
