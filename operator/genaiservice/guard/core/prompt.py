@@ -32,8 +32,15 @@ def _mask(passage: Passage, hits: list[Hit], mask: str) -> None:
         return
     if passage.escaped:  # the places are those of the text that the escapes mean
         passage.leaves[0].text = passage.meant
-    whole, at = passage.text, 0
+    whole, at, first = passage.text, 0, 0
     for leaf in passage.leaves:
         end = at + len(leaf.text)
-        leaf.text = mask_over(whole, mask, spans, at, end)
+        # Of thousands of spans only those that reach into this leaf.
+        while first < len(spans) and spans[first][1] <= at:
+            first += 1
+        last = first
+        while last < len(spans) and spans[last][0] < end:
+            last += 1
+        if first < last:
+            leaf.text = mask_over(whole, mask, spans[first:last], at, end)
         at = end

@@ -22,8 +22,10 @@ from genaiservice.guard.core.effects import (
     Send,
 )
 from genaiservice.guard.core.exchange import TABLE, Call, Exchange, Options, State
+from genaiservice.guard.core.holdback import Span
 from genaiservice.guard.core.opinion import PASSED, ReviewOptions
 from genaiservice.guard.core.request import PASSAGES_LIMIT
+from genaiservice.guard.core.screener import mask_over
 from tests.unit.guard.core.talk import (
     DONE,
     LATIN,
@@ -257,6 +259,26 @@ def test_a_blocked_completion_prompt_is_answered_alike(prompt: Any, streamed: bo
 def test_the_refusal_speaks_the_language_of_the_prompt(words_: str, language: str) -> None:
     _, heard = ask(request(stream=False, messages=[{"role": "user", "content": words_}]))
     assert heard.read().text() == REFUSAL[language]
+
+
+def test_masks_cost_each_part_only_the_spans_that_reach_into_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """10,000 masks over 400,000 parts would else stop the guard for minutes."""
+    shown: list[int] = []
+
+    def counting(whole: str, mask: str, spans: list[Span], sent: int, until: int) -> str:
+        shown.append(len(spans))
+        return mask_over(whole, mask, spans, sent, until)
+
+    monkeypatch.setattr("genaiservice.guard.core.prompt.mask_over", counting)
+    texts = ["好", MASKED[0], f"{MASKED[1:]}x{MASKED[:2]}", "", MASKED[2:], "好", MASKED * 2]
+    parts = [{"type": "text", "text": text} for text in texts]
+    _, heard = ask(request(messages=[{"role": "user", "content": parts}]))
+    assert heard.forwarded is not None
+    sent = json.loads(heard.forwarded)["messages"][0]["content"]
+    assert [part["text"] for part in sent] == ["好", "＊", "＊＊x＊＊", "", "＊", "好", "＊" * 6]
+    assert shown == [1, 2, 1, 1, 2]
 
 
 def test_a_masked_prompt_is_forwarded_with_the_mask() -> None:
