@@ -38,15 +38,16 @@ def loads(data: bytes) -> Any:
     # Each key written shows as `":` unless blanks stand between. So without such blanks, as many
     # marks as keys prove that none is there twice; otherwise the slow reader looks.
     if data.count(b'":') != keys or _APART.search(data):
+        del tree  # two of them at once may be more than the guard has memory for
         json.loads(data, object_pairs_hook=_unique)
+        tree = orjson.loads(data)
     return tree
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    """Keeps nothing: the tree of the slow reader is no use to anybody."""
+    if len({key for key, _ in pairs}) != len(pairs):
         raise DuplicateKeyError
-    return tree
 
 
 def _keys(tree: Any, limit: int) -> int:
