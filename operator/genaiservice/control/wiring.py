@@ -75,7 +75,7 @@ def _watch(handlers: kopf.OperatorRegistry, intake: Intake, kind: str) -> None:
         if event["type"] == "DELETED":
             intake.deleted(kind, event["object"])
         else:
-            intake.changed(kind, event["object"])
+            intake.changed(kind, event["object"], listed=event["type"] is None)
 
     kopf.on.event(
         resource.group, resource.version, resource.plural, registry=handlers, id=f"seen-{kind}"

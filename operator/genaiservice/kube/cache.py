@@ -2,15 +2,17 @@
 """What the watches have shown: objects by kind, namespace and name, with indexes.
 
 Rules. The newer resourceVersion wins, so that the answer to a write and the event about it may
-come in any order. Objects are kept as JSON bytes, large ones compressed, and parsed when asked for:
-a parsed object takes about seven times the memory (a service with twenty open findings 200 KiB in
-place of 6), and nobody can change what is here by accident.
+come in any order. The answer to a write of ours may hold what others changed just before it: their
+event comes later, is older than what is kept, and is news all the same. Objects are kept as JSON
+bytes, large ones compressed, and parsed when asked for: a parsed object takes about seven times
+the memory (a service with twenty open findings 200 KiB in place of 6), and nobody can change what
+is here by accident.
 """
 
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -27,12 +29,18 @@ COMPRESS_BYTES: Final = 4096
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
+    """ours: versions that answers to our writes told of and no event has yet.
+    former: index entries of versions that such answers replaced, until events catch up.
+    """
+
     version: int
     uid: str
     entries: frozenset[Entry]
     data: bytes
+    ours: frozenset[int] = frozenset()
+    former: frozenset[Entry] = frozenset()
 
 
 class Cache:
@@ -43,23 +51,28 @@ class Cache:
         # A late answer to a write must not bring back what was deleted meanwhile.
         self._deleted: OrderedDict[str, int] = OrderedDict()
 
-    def put(self, kind: str, tree: Json) -> bool:
-        """Keeps the object; False when what is kept is as new or newer."""
+    def put(self, kind: str, tree: Json, *, listed: bool = False) -> bool:
+        """Keeps an object that an event or a list shows; False when it tells nothing new.
+
+        A list shows the last version alone: what it passes over, no event will tell of.
+        """
         key, version = key_of(kind, tree), _version(tree)
-        uid = str(tree["metadata"].get("uid", ""))
         kept = self._kept.get(kind, {}).get((key.namespace, key.name))
         if kept is not None and kept.version >= version:
-            return False
-        if self._deleted.get(uid, -1) >= version:
-            return False
-        entries = frozenset(self._entries(kind, tree))
-        self._unlink(kind, key, kept)
-        slim = _slim(kind, tree)
-        new = _Kept(version=version, uid=uid, entries=entries, data=_packed(slim))
-        self._kept.setdefault(kind, {})[(key.namespace, key.name)] = new
-        for entry in entries:
-            self._index.setdefault((kind, entry), set()).add((key.namespace, key.name))
-        return True
+            news = bool(kept.ours) and (listed or version not in kept.ours)
+            self._heard(kind, key, kept, version)
+            return news
+        return self._keep(kind, key, tree)
+
+    def written(self, kind: str, tree: Json) -> None:
+        """Keeps the answer to a write of ours; the event about it will be no news."""
+        key, version = key_of(kind, tree), _version(tree)
+        kept = self._kept.get(kind, {}).get((key.namespace, key.name))
+        if kept is None:
+            self._keep(kind, key, tree, ours=frozenset({version}))
+        elif kept.version < version:
+            former = kept.former | kept.entries
+            self._keep(kind, key, tree, ours=kept.ours | {version}, former=former)
 
     def drop(self, kind: str, tree: Json) -> bool:
         """Forgets a deleted object, unless one of the same name was made anew since."""
@@ -115,6 +128,11 @@ class Cache:
             for namespace, name in self._kept.get(kind, {})
         ]
 
+    def concerns(self, key: ObjectKey) -> frozenset[Entry]:
+        """Index entries of the object as it is kept and as events told of it last."""
+        kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
+        return kept.entries | kept.former if kept else frozenset()
+
     def entries(self, key: ObjectKey) -> frozenset[Entry]:
         """Index entries of the object as it is kept now; empty when it is not."""
         kept = self._kept.get(key.kind, {}).get((key.namespace, key.name))
@@ -122,6 +140,27 @@ class Cache:
 
     def sizes(self) -> dict[str, int]:
         return {kind: len(kept) for kind, kept in self._kept.items()}
+
+    def _keep(self, kind: str, key: ObjectKey, tree: Json, **unheard: frozenset[Any]) -> bool:
+        version, uid = _version(tree), str(tree["metadata"].get("uid", ""))
+        if self._deleted.get(uid, -1) >= version:
+            return False
+        place = (key.namespace, key.name)
+        entries = frozenset(self._entries(kind, tree))
+        self._unlink(kind, key, self._kept.get(kind, {}).get(place))
+        data = _packed(_slim(kind, tree))
+        new = _Kept(version=version, uid=uid, entries=entries, data=data, **unheard)
+        self._kept.setdefault(kind, {})[place] = new
+        for entry in entries:
+            self._index.setdefault((kind, entry), set()).add(place)
+        return True
+
+    def _heard(self, kind: str, key: ObjectKey, kept: _Kept, version: int) -> None:
+        """Events have come as far as `version`: what ours before it was is settled."""
+        if kept.ours and version >= min(kept.ours):
+            ours = frozenset(one for one in kept.ours if one > version)
+            former = kept.former if ours else frozenset()
+            self._kept[kind][(key.namespace, key.name)] = replace(kept, ours=ours, former=former)
 
     def _entries(self, kind: str, tree: Json) -> Iterable[Entry]:
         indexer = self._indexers.get(kind)

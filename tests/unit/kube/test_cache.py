@@ -107,3 +107,40 @@ def test_who_changes_what_was_read_changes_nothing_that_is_kept(cache: Cache) ->
     assert read is not None
     read["metadata"]["labels"]["app"] = "changed"
     assert cache.get(KEY) == {**pod(1, app="x"), "kind": "Pod"}
+
+
+def test_an_answer_to_our_write_is_kept_and_its_event_is_no_news(cache: Cache) -> None:
+    cache.put("Pod", pod(1))
+    cache.written("Pod", pod(2, app="x"))
+    assert cache.found("Pod", ("app", "x")) == [KEY]
+    assert not cache.put("Pod", pod(2, app="x"))
+    assert not cache.put("Pod", pod(1))
+
+
+def test_the_event_that_our_write_has_overtaken_is_news(cache: Cache) -> None:
+    cache.put("Pod", pod(1, app="x"))
+    cache.written("Pod", pod(3, app="y"))  # holds what another writer did in version 2
+    cache.written("Pod", pod(4, app="y"))
+    assert cache.concerns(KEY) == {("app", "x"), ("app", "y")}
+    assert cache.put("Pod", pod(2, app="y"))
+    assert cache.version(KEY) == 4
+    assert not cache.put("Pod", pod(3, app="y"))
+    assert not cache.put("Pod", pod(4, app="y"))
+    assert cache.concerns(KEY) == {("app", "y")}
+
+
+def test_a_list_may_have_passed_over_what_our_write_has_overtaken(cache: Cache) -> None:
+    cache.put("Pod", pod(1))
+    cache.written("Pod", pod(3))
+    assert cache.put("Pod", pod(3), listed=True)
+    assert not cache.put("Pod", pod(3), listed=True)
+
+
+def test_a_late_answer_to_our_write_changes_nothing(cache: Cache) -> None:
+    cache.put("Pod", pod(3, app="new"))
+    cache.written("Pod", pod(2, app="old"))
+    assert cache.version(KEY) == 3
+    assert cache.found("Pod", ("app", "old")) == []
+    cache.drop("Pod", pod(5))
+    cache.written("Pod", pod(4))
+    assert cache.get(KEY) is None

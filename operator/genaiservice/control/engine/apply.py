@@ -116,7 +116,7 @@ class Apply:
         }
         with _named(about["kind"], metadata["name"]):
             tree = await self._client.apply_status(manifest, manager=names.FIELD_MANAGER_STATUS)
-        self._cache.put(about["kind"], tree)
+        self._cache.written(about["kind"], tree)
         return 1
 
     async def _manifest(self, manifest: MutableJson) -> int:
@@ -130,7 +130,7 @@ class Apply:
         if key.kind == "ConfigMap":
             self._remember(key, manifest, tree)
             tree = {k: tree[k] for k in ("apiVersion", "kind", "metadata")}
-        self._cache.put(key.kind, tree)
+        self._cache.written(key.kind, tree)
         return 1
 
     async def _holds(self, key: ObjectKey, manifest: Json) -> bool:
@@ -175,7 +175,7 @@ class Apply:
                 tree = await self._client.patch(key, body, **how)
         except NotFound:
             return 0
-        self._cache.put("Pod", tree)
+        self._cache.written("Pod", tree)
         return 1
 
     async def _delete(self, ref: Ref) -> int:

@@ -2,7 +2,8 @@
 """Intake: the one door through which objects come in: watch events and lists.
 
 Rule: it puts the object into the cache and the keys of the concerned services into the queue, and
-decides nothing. Events that bring no news (our own write coming back) end here.
+decides nothing. Events that bring no news (our own write coming back) end here; an event that our
+own write has overtaken is news (`kube.cache`).
 """
 
 from collections.abc import Callable
@@ -31,15 +32,16 @@ class Intake:
         self._queue = queue
         self._ghosts = ghosts
 
-    def changed(self, kind: str, tree: Json) -> None:
+    def changed(self, kind: str, tree: Json, *, listed: bool = False) -> None:
+        """listed: shown by a list that stands for events which never come."""
         key = key_of(kind, tree)
-        before = self._cache.entries(key)
-        if self._cache.put(kind, tree):
+        before = self._cache.concerns(key)
+        if self._cache.put(kind, tree, listed=listed):
             self._enqueue(key, before)
 
     def deleted(self, kind: str, tree: Json) -> None:
         key = key_of(kind, tree)
-        before = self._cache.entries(key)
+        before = self._cache.concerns(key)
         if self._cache.drop(kind, tree):
             self._enqueue(key, before)
 
@@ -53,7 +55,7 @@ class Intake:
         """Forgets what is kept, was there before the list was made, and is not in it."""
         ghosts = self._cache.ghosts(kind, listed, version)
         for key in ghosts:
-            before = self._cache.entries(key)
+            before = self._cache.concerns(key)
             self._cache.forget(key)
             self._enqueue(key, before)
         if ghosts:
@@ -62,7 +64,7 @@ class Intake:
     def drop_all(self, kind: str) -> None:
         """Forgets a kind that the cluster does not serve any more."""
         for key in self._cache.keys(kind):
-            before = self._cache.entries(key)
+            before = self._cache.concerns(key)
             self._cache.forget(key)
             self._enqueue(key, before)
 

@@ -4,10 +4,21 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genaiservice.api import names
 from genaiservice.control.engine.intake import POD_NEWS_SECONDS
-from tests.unit.control.engine.cluster import Room, owned, pod, policy, selecting, service, tree
+from tests.unit.control.engine.cluster import (
+    Room,
+    chat,
+    owned,
+    pod,
+    policy,
+    selecting,
+    service,
+    tree,
+)
 
 CHAT, OTHER = service("chat"), service("other", policy="strict")
 
@@ -52,6 +63,60 @@ def test_an_event_concerns(room: Room, event: dict[str, Any], expected: set[str]
 def test_our_own_write_coming_back_is_no_news(room: Room) -> None:
     room.intake.changed(CHAT["kind"], CHAT)
     assert room.waiting() == set()
+
+
+def test_a_change_that_our_write_has_overtaken_is_looked_at(room: Room) -> None:
+    """The answer to our status holds a spec whose event is still on its way."""
+    edited = renewed(CHAT, spec=OTHER["spec"])
+    answer = renewed(edited, status={"rollout": {"allowed": True}})
+    room.cache.written(CHAT["kind"], answer)
+    room.intake.changed(CHAT["kind"], edited)
+    assert room.waiting() == {"chat"}
+    room.intake.changed(CHAT["kind"], answer)
+    assert room.waiting() == set()
+
+
+def test_who_lost_a_pod_under_our_write_is_looked_at(room: Room) -> None:
+    moved = pod("p1", of="other")
+    room.cache.written("Pod", renewed(moved))
+    room.intake.changed("Pod", moved)
+    assert room.waiting() == {"chat", "other"}
+
+
+@given(st.lists(st.sampled_from(["theirs", "ours", "event", "list"]), max_size=40))
+def test_every_change_of_others_is_looked_at_in_any_order(steps: list[str]) -> None:
+    """A server with one object: whatever overtakes what, after a change of others reached the
+    cache its service is looked at; and events about our own writes alone start no look."""
+    room, live = Room(CHAT), CHAT
+    stream: list[dict[str, Any]] = []
+    open_changes: set[str] = set()
+
+    def deliver(listed: bool) -> None:
+        shown = live if listed else stream.pop(0)
+        if listed:
+            stream.clear()
+        room.intake.changed(CHAT["kind"], shown, listed=listed)
+        known = room.cache.get(chat())
+        assert known is not None
+        if room.waiting():
+            open_changes.difference_update(known["spec"])
+        elif not listed:
+            assert shown["by"] != "theirs"
+
+    for number, step in enumerate(steps):
+        if step == "theirs":
+            live = renewed(live, by=step, spec={**live["spec"], f"change-{number}": True})
+            open_changes.add(f"change-{number}")
+            stream.append(live)
+        elif step == "ours":
+            live = renewed(live, by=step)
+            stream.append(live)
+            room.cache.written(CHAT["kind"], live)
+        elif step == "list" or stream:
+            deliver(listed=step == "list")
+    while stream:
+        deliver(listed=False)
+    assert open_changes == set()
 
 
 def test_news_of_pods_waits_for_more_and_that_of_declarations_does_not(room: Room) -> None:
