@@ -28,7 +28,7 @@ decoders: setup ## Debian's ffmpeg and exiftool, with which tests read labelled 
 	@$(PY) -m hack.packages ffmpeg libimage-exiftool-perl libarchive-zip-perl
 
 test: programs decoders ## Every test; ARGS="-k word" chooses some
-	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: setup decoders ## The tests that need no cluster
 	$(PY) -m pytest -m "not integration" $(ARGS)

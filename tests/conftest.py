@@ -18,14 +18,6 @@ OPERATOR = ("genai-system", "genaiservice-operator")
 """Namespace and name of the operator's service account."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `--dist loadgroup` keeps on one worker: what shares the control plane, and each file."""
-    for item in items:
-        shared = item.get_closest_marker("integration") is not None
-        item.add_marker(pytest.mark.xdist_group("control plane" if shared else item.path.name))
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     # Here and not in the fixture: the first build takes longer than any test may.
     if session.config.option.collectonly:

@@ -59,6 +59,8 @@ def story(control_plane: ControlPlane) -> Iterator[list[Write]]:
     binding = "operator-under-test"  # of tests that ask for every right
     control_plane.kubectl("delete", "clusterrolebinding", binding, "--ignore-not-found")
     with installed(control_plane):
+        # The story begins with the lease that the first replica ever makes.
+        control_plane.kubectl("delete", "leases", "--all", "--namespace", NAMESPACE)
         # This operator is the only one: the pods of the chart run on simulated nodes.
         mark = control_plane.audit_mark()
         kubeconfig = control_plane.kubeconfig_of(NAMESPACE, OPERATOR)
