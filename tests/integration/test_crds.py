@@ -242,6 +242,13 @@ BAD_SERVICES = (
     Bad("spec/guard/telemetry", {"sampleRatio": 2}, "less than or equal to 1", ".sampleRatio"),
     Bad("spec/guard/upstream/connectTimeoutSeconds", 0, "greater than or equal to 1"),
     Bad("spec/guard/limits/requestBodyBytes", 1, "greater than or equal to 1024"),
+    Bad("spec/guard/limits", {"queueSeconds": -1}, "greater than or equal to 0", ".queueSeconds"),
+    Bad("spec/guard/limits", {"queueSeconds": 61}, "less than or equal to 60", ".queueSeconds"),
+    Bad("spec/guard/limits", {"headerSeconds": 0}, "greater than or equal to 1", ".headerSeconds"),
+    Bad("spec/guard/limits", {"headerSeconds": 301}, "less than or equal to 300", "headerSeconds"),
+    Bad("spec/guard/limits", {"commentSeconds": -1}, "greater than or equal to 0", ".commentSec"),
+    Bad("spec/guard/limits", {"commentSeconds": 3601}, "than or equal to 3600", ".commentSeconds"),
+    Bad("spec/guard/limits", {"commentSeconds": "15"}, "must be of type number", ".commentSec"),
     Bad("spec/guard/paths", ["health"], "begins with /", "spec.guard.paths[0]"),
     Bad("spec/guard/paths", ["/a?b=c"], "without host and query", "spec.guard.paths[0]"),
     Bad("spec/guard/suspendGraceSeconds", -1, "greater than or equal to 0"),
@@ -503,7 +510,18 @@ def examples(*kinds: str) -> list[Any]:
 
 @pytest.mark.parametrize(
     "manifest",
-    [*examples(names.KIND_SERVICE, names.KIND_POLICY), pytest.param(PROFILE, id="GuardProfile")],
+    [
+        *examples(names.KIND_SERVICE, names.KIND_POLICY),
+        pytest.param(PROFILE, id="GuardProfile"),
+        pytest.param(
+            changed(
+                SERVICE,
+                "spec/guard/limits",
+                {"queueSeconds": 0, "headerSeconds": 1, "commentSeconds": 3600},
+            ),
+            id="limits",
+        ),
+    ],
 )
 def test_a_round_trip_loses_nothing(control_plane: ControlPlane, manifest: dict[str, Any]) -> None:
     stored = offer(control_plane, manifest)

@@ -35,7 +35,12 @@ def test_the_guard_reads_what_the_operator_renders() -> None:
         guard={
             "port": 9000,
             "paths": ["/v1/embeddings"],
-            "limits": {"drainSeconds": 7},
+            "limits": {
+                "drainSeconds": 7,
+                "queueSeconds": 2.5,
+                "headerSeconds": 20,
+                "commentSeconds": 0,
+            },
             "upstream": {"firstByteTimeoutSeconds": 120},
             "telemetry": {"otlpEndpoint": "http://collector:4318", "sampleRatio": 0.5},
         },
@@ -46,7 +51,9 @@ def test_the_guard_reads_what_the_operator_renders() -> None:
     assert (read.listen.port, read.listen.admin_port) == (9000, names.GUARD_ADMIN_PORT)
     assert read.upstream.url == "http://127.0.0.1:8080"
     assert read.upstream.first_byte_timeout_seconds == 120
-    assert read.limits.drain_seconds == 7
+    assert read.limits == guard_config.Limits(
+        drain_seconds=7, queue_seconds=2.5, header_seconds=20, comment_seconds=0
+    )
     assert read.paths == ("/v1/embeddings",)
     assert read.telemetry.otlp_endpoint == "http://collector:4318"
     assert read.policy_file == names.FILE_POLICY
