@@ -29,11 +29,22 @@ class Text:
     def format(self, **values: object) -> "Text":
         return Text(en=self.en.format(**values), zh=self.zh.format(**values))
 
+    def joined(self) -> str:
+        """Where both languages stand in one message (conditions, Events, refusals)."""
+        return f"{self.zh}{BAR}{self.en}"
+
+    @staticmethod
+    def parted(message: str) -> "Text":
+        """What `joined` made; a message of one language is both."""
+        zh, _, en = message.partition(BAR)
+        return Text(en=en or zh, zh=zh)
+
     @staticmethod
     def of(tree: Mapping[str, str]) -> "Text":
         return Text(en=tree["en"], zh=tree["zh"])
 
 
+BAR: Final = " | "
 EMPTY = Text(en="", zh="")
 
 
@@ -49,6 +60,9 @@ class Problem:
     why: Text
     next: Text
     where: str = ""
+
+    def joined(self) -> str:
+        return Text(en=self.render(Lang.EN), zh=self.render(Lang.ZH)).joined()
 
     def render(self, lang: Lang) -> str:
         where = f"{self.where}: " if self.where else ""

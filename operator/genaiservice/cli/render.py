@@ -71,12 +71,6 @@ def words(row: Json, key: str, lang: Lang) -> str:
     return str(lookup(row, key, lang.value, default="") or lookup(row, key, "en", default=""))
 
 
-def half(message: str, lang: Lang) -> str:
-    """Condition messages are `中文 | English`."""
-    chinese, bar, english = message.partition(" | ")
-    return english if bar and lang is Lang.EN else chinese
-
-
 def problems(paper: Paper, faults: Iterable[Problem]) -> None:
     for problem in faults:
         paper.line(f"✗ {problem.render(paper.lang)}", "red")

@@ -67,12 +67,7 @@ def problems(error: Any, node: Json, path: str, root: Json) -> Iterator[tuple[st
 
 def by_rule(message: str, path: str) -> Problem:
     """A CEL rule's own words: `<中文> | <English>`, each `what，请…` in one sentence."""
-    return _problem(path, both(message), EMPTY)
-
-
-def both(message: str) -> Text:
-    chinese, _, english = message.partition(" | ")
-    return Text(en=english or chinese, zh=chinese)
+    return _problem(path, Text.parted(message), EMPTY)
 
 
 def twice(name: str, path: str) -> Problem:
@@ -155,7 +150,7 @@ def _none_of(value: Any, known: list[Any], path: str) -> Problem:
 
 
 def _misshapen(value: Any, node: Json, path: str) -> Problem:
-    message = both(str(node.get("x-message", "")))
+    message = Text.parted(str(node.get("x-message", "")))
     plain = unicodedata.normalize("NFKC", str(value)).strip()
     if message.en and plain != value and _fits(plain, node):
         hint = Text(

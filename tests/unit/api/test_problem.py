@@ -29,6 +29,14 @@ def test_a_sentence_begins_with_a_capital_a_name_as_it_is_typed(step: str, shown
     assert said == f"ConfigMap/terms: does not exist. Its terms are missing. {shown}"
 
 
+def test_both_languages_in_one_message_come_apart_again() -> None:
+    text = Text(en="Stop it.", zh="请停止。")
+    assert text.joined() == "请停止。 | Stop it."
+    assert Text.parted(text.joined()) == text
+    assert Text.parted("one language") == Text(en="one language", zh="one language")
+    assert problem("create it").joined().startswith("ConfigMap/terms: 不存在。")
+
+
 def test_chinese_has_its_own_stops() -> None:
     said = problem("create it").render(Lang.ZH)
     assert said == "ConfigMap/terms: 不存在。缺少词条。请创建。"

@@ -233,8 +233,7 @@ def show(paper: Paper, outcome: Outcome) -> None:
 def _words(status: Json) -> Text:
     for row in lookup(status, "conditions", default=[]):
         if row.get("type") == "RolloutAllowed":
-            chinese, _, english = str(row.get("message", "")).partition(" | ")
-            return Text(en=english or chinese, zh=chinese)
+            return Text.parted(str(row.get("message", "")))
     allowed = lookup(status, "rollout", "allowed") is True
     return render.ALLOWED if allowed else render.REFUSED
 

@@ -141,7 +141,7 @@ def show(paper: Paper, body: Json) -> None:
     if status.get("observedGeneration") != lookup(body, "metadata", "generation"):
         paper.say(OUTDATED, "yellow", indent=2)
     if why := _condition(status, "RolloutAllowed"):
-        paper.line(render.half(str(why.get("message", "")), paper.lang), indent=2)
+        paper.line(Text.parted(str(why.get("message", ""))).in_(paper.lang), indent=2)
     render.overrides(paper, lookup(status, "rulePack", "overrides", default=[]))
     _work(paper, lookup(status, "findings", default=[]))
     rows = lookup(status, "conditions", default=[])
@@ -216,7 +216,7 @@ def _conditions(paper: Paper, rows: list[Json]) -> None:
     for index, row in enumerate(rows):
         sign, style = render.SIGNS.get(str(row.get("status")), ("?", "yellow"))
         reason = str(row.get("reason", ""))
-        told = render.half(str(row.get("message", "")), paper.lang)
+        told = Text.parted(str(row.get("message", ""))).in_(paper.lang)
         if row.get("type") in families and reason in known:
             told = MEANINGS[Reason(reason)].in_(paper.lang)
         branch = "└─" if index == len(rows) - 1 else "├─"

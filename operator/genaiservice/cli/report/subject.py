@@ -67,12 +67,12 @@ def line(value: str) -> str:
 
 
 def _seen(row: Json) -> Seen:
-    chinese, bar, english = str(row.get("message", "")).partition(" | ")
+    message = Text.parted(str(row.get("message", "")))
     return Seen(
         type=line(str(row.get("type", ""))),
         status=line(str(row.get("status", ""))),
         reason=line(str(row.get("reason", ""))),
-        message=Text(en=line(english if bar else chinese), zh=line(chinese)),
+        message=Text(en=line(message.en), zh=line(message.zh)),
         since=_day(row.get("lastTransitionTime")),
     )
 

@@ -30,7 +30,8 @@ class Condition:
 
 
 def bilingual(text: Text) -> str:
-    return f"{cut(text.zh, MESSAGE_CHARACTERS)} | {cut(text.en, MESSAGE_CHARACTERS)}"
+    zh, en = cut(text.zh, MESSAGE_CHARACTERS), cut(text.en, MESSAGE_CHARACTERS)
+    return Text(en=en, zh=zh).joined()
 
 
 def cut(value: str, most: int) -> str:

@@ -2,7 +2,7 @@
 """Events: what changed between the status that stands and the one to be written.
 
 Only changes of the verdict, the gate, the guard and the policy are news; a count of pods is not.
-The words tell an SRE what is the case and what to do, in English first, then in Chinese.
+The words tell an SRE what is the case and what to do, in the order of conditions: 中文 | English.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from typing import Final
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.declared import json_object, text
 from genaiservice.api.jsontree import Json, lookup
+from genaiservice.api.problem import Text
 from genaiservice.control.core.condition import Status, cut, listed
 from genaiservice.control.core.steps import EventNote
 
@@ -36,6 +37,11 @@ ACTIONS: Final = {
 }
 
 
+ADMITTED: Final = Text(
+    en="Revision {now} is admitted and runs.", zh="版本 {now} 已放行并投入运行。"
+)
+
+
 def news(before: Json, after: Json) -> tuple[EventNote, ...]:
     return (*_changed_conditions(before, after), *_changed_findings(before, after),
             *_changed_revision(before, after))  # fmt: skip
@@ -52,7 +58,7 @@ def _changed_conditions(before: Json, after: Json) -> Iterator[EventNote]:
         yield EventNote(
             type=NORMAL if good else WARNING,
             reason=_reason(kind, text(new.get("reason"))),
-            message=in_bytes(_english_first(text(new.get("message")))),
+            message=in_bytes(_shortened(text(new.get("message")))),
             action=ACTIONS[kind],
         )
 
@@ -99,10 +105,12 @@ def _changed_findings(before: Json, after: Json) -> Iterator[EventNote]:
         type=WARNING if new else NORMAL,
         reason="FindingsChanged",
         message=in_bytes(
-            "Blocking findings changed: "
-            + "; ".join(f"{en} {listed(ids)}" for en, _, ids in parts if ids)
-            + " | 阻断项有变化："
-            + "；".join(f"{zh} {listed(ids)}" for _, zh, ids in parts if ids)
+            Text(
+                en="Blocking findings changed: "
+                + "; ".join(f"{en} {listed(ids)}" for en, _, ids in parts if ids),
+                zh="阻断项有变化："
+                + "；".join(f"{zh} {listed(ids)}" for _, zh, ids in parts if ids),
+            ).joined()
         ),
         action="Judge",
     )
@@ -124,7 +132,7 @@ def _changed_revision(before: Json, after: Json) -> Iterator[EventNote]:
         yield EventNote(
             type=NORMAL,
             reason="RevisionAdmitted",
-            message=f"Revision {now} is admitted and runs. | 版本 {now} 已放行并投入运行。",
+            message=ADMITTED.format(now=now).joined(),
             action="Admit",
         )
 
@@ -134,10 +142,10 @@ def _by_type(status: Json) -> dict[str, Json]:
     return {text(lookup(one, "type")): one for one in (found if isinstance(found, list) else ())}
 
 
-def _english_first(message: str) -> str:
-    chinese, bar, english = message.partition(" | ")
-    half = MESSAGE_CHARACTERS // 2
-    return f"{cut(english, half)} | {cut(chinese, half // 3)}" if bar else message
+def _shortened(message: str) -> str:
+    """Both languages get the same room; a Chinese character takes three bytes."""
+    parted, half = Text.parted(message), MESSAGE_CHARACTERS // 2
+    return Text(en=cut(parted.en, half), zh=cut(parted.zh, half // 3)).joined()
 
 
 def in_bytes(message: str) -> str:

@@ -38,7 +38,7 @@ class Reminder:
 
     def comment(self) -> bytes:
         """A comment of server-sent events; parsers skip it, people who read the stream see it."""
-        return f": {self.text.zh} | {self.text.en}\n\n".encode()
+        return f": {self.text.joined()}\n\n".encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

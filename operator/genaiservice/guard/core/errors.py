@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from genaiservice.api.directive import Directive
-from genaiservice.api.problem import Lang, Problem, Text
+from genaiservice.api.problem import Problem, Text
 from genaiservice.guard.core.effects import Unlabelled
 
 JSON: Final = "application/json"
@@ -300,7 +300,7 @@ def status(reason: str) -> int:
 
 def body(reason: str, where: str = "") -> bytes:
     _, kind, problem = CATALOGUE[reason]
-    message = f"{problem.render(Lang.ZH)} | {problem.render(Lang.EN)}"
+    message = problem.joined()
     if where:
         message = f"{where}: {message}"
     return _shape(message, kind, reason, where or None)
@@ -308,12 +308,12 @@ def body(reason: str, where: str = "") -> bytes:
 
 def unlabelled(outcome: Unlabelled) -> bytes:
     problem = outcome.problem
-    message = f"{problem.render(Lang.ZH)} | {problem.render(Lang.EN)}"
+    message = problem.joined()
     return _shape(message, "upstream_error", "media_unlabelled", outcome.reason)
 
 
 def suspended(directive: Directive) -> bytes:
-    message = f"{directive.message.zh} | {directive.message.en}"
+    message = directive.message.joined()
     return _shape(message, "service_suspended", "service_suspended", directive.reason or None)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
+from genaiservice.api.problem import Text
 from genaiservice.control.core.events import MESSAGE_BYTES, in_bytes
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.plan import plan
@@ -106,11 +107,13 @@ def test_serving_is_told_and_a_moving_pod_count_is_not() -> None:
     assert told(grown, verdict()) == []
 
 
-def test_an_event_names_the_requirement_and_what_to_do_english_first() -> None:
+def test_an_event_names_the_requirement_and_what_to_do_in_the_order_of_conditions() -> None:
     [note] = plan(observed(), refused(), NOW, SETTINGS).events
-    english, chinese = note.message.split(" | ")
-    assert "IM-17-2" in english
-    assert "IM-17-2" in chinese
+    told = Text.parted(note.message)
+    assert "IM-17-2" in told.en
+    assert told.en.isascii()
+    assert "IM-17-2" in told.zh
+    assert not told.zh.isascii()
     assert len(note.message.encode()) <= MESSAGE_BYTES
 
 
