@@ -17,7 +17,7 @@ import click
 
 from genaiservice import __version__
 from genaiservice.api.problem import Lang
-from genaiservice.cli.language import from_environment
+from genaiservice.cli.language import from_environment, listen
 from genaiservice.cli.options import shanghai_today
 
 __all__ = ["VERBS", "app", "main", "shanghai_today"]
@@ -43,6 +43,14 @@ FAILED = 70
 
 
 class _Verbs(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        listen(args)
+        if from_environment(None) is Lang.ZH:
+            from genaiservice.cli.framing import frame
+
+            frame()
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted((*VERBS, *super().list_commands(ctx)))
 

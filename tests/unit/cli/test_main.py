@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process: what it imports, how it fails, what it needs of the place where it runs."""
 
+import ast
+import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from genaiservice.cli import helping
+from genaiservice.cli import framing, helping
 from genaiservice.cli.main import FAILED, VERBS, app
 from tests.unit.cli.run import DAY, ROOT, genaictl
 
@@ -112,6 +115,82 @@ def test_help_is_in_the_language_of_the_reader() -> None:
 )
 def test_a_command_that_is_none_is_bad_input(arguments: list[str]) -> None:
     assert genaictl(*arguments).code == 2
+
+
+FAULTS = [
+    ([], "Commands:", "命令:"),
+    (
+        ["chek"],
+        "No such command 'chek'.",
+        "没有命令 'chek'。",
+    ),
+    (["--nope"], "No such option '--nope'.", "没有选项 '--nope'。"),
+    (["check", "x", "--outptu", "a"], "Did you mean '--output'?", "是否指 '--output'？"),
+    (["check"], "Missing argument 'FILE...'.", "缺少参数 'FILE...'."),
+    (["check", "x", "--as-of"], "requires an argument.", "选项 '--as-of' 须带一个值。"),
+    (
+        ["check", "x", "-o", "pdf"],
+        "'pdf' is not one of",
+        "'--output' / '-o' 的值无效：'pdf' 不在可选值",
+    ),
+    (["policy", "pack", "x"], "Missing option '--to'.", "缺少选项 '--to'."),
+    (["policy", "pack", "x", "--to", "/"], "is a directory.", "'/' 是目录。"),
+    (["policy", "test", "x"], "give --text TEXT", "请给出 --text TEXT"),
+    (["deadlines", "--within", "soon"], "is not a valid integer", "'soon' 不是整数。"),
+    (["deadlines", "--within", "-1"], "is not in the range x>=0.", "-1 超出范围 x>=0。"),
+    (["doctor", "x", "y"], "unexpected extra arguments (x y)", "多余的参数（x y）"),
+    (["completion"], "Choose from:", "可选值："),
+    (["status", "a", "--all=3"], "No such option '--all'", "没有选项 '--all'"),
+    (["status", "a", "--watch=3"], "does not take a value.", "选项 '--watch' 不带值。"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "english", "chinese"), FAULTS)
+def test_what_is_wrong_with_a_command_is_told_in_the_language_of_the_reader(
+    arguments: list[str], english: str, chinese: str
+) -> None:
+    for lang, wanted, other in (("en", english, chinese), ("zh_CN.UTF-8", chinese, english)):
+        ran = genaictl(*arguments, lang=lang)
+        assert ran.code == 2
+        assert wanted in ran.err
+        assert other not in ran.err
+        assert ("Usage:" if lang != "en" else "用法:") not in ran.err
+
+
+@pytest.mark.parametrize("asked", [["--lang", "zh"], ["--lang=zh"]])
+def test_the_language_that_is_asked_for_holds_for_help_and_faults_too(asked: list[str]) -> None:
+    told = genaictl("check", "--help", *asked, lang="en").out
+    assert told == genaictl("check", "--help", lang="zh").out
+    assert "缺少参数" in genaictl("check", *asked, lang="en").err
+    assert "Missing argument" in genaictl("check", "--lang", "en", lang="zh").err
+    assert "Invalid value" in genaictl("check", "x", "--lang", "fr", lang="en").err
+    assert "'--lang' 的值无效" in genaictl("check", "x", "--lang", "fr", lang="zh").err
+    assert "文件" not in genaictl("check", "--", "x", *asked, lang="en").err
+
+
+def test_chinese_help_has_no_english_sentence() -> None:
+    paths = [[], *(path.split() for path in helping.VERBS)]
+    code = f"""
+from click.testing import CliRunner
+from genaiservice.cli.main import app
+for path in {paths!r}:
+    print(CliRunner().invoke(app, [*path, "--help"], prog_name="genaictl").stdout)
+"""
+    told = process(code, LC_ALL="zh_CN.UTF-8", PYTHONIOENCODING="utf-8").stdout
+    assert told.count("显示本帮助。") == len(paths)
+    assert "Usage:" not in told
+    assert not re.search(r"[a-z]+ [a-z]+ [a-z]+", re.sub(r"genaictl[ a-z]*", "", told)), told
+
+
+def test_every_word_of_a_frame_is_one_that_click_says() -> None:
+    trees = [ast.parse(inspect.getsource(module)) for module in framing.MODULES]
+    said = {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(framing.WORDS) <= said
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

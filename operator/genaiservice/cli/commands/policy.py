@@ -11,6 +11,7 @@ import click
 from genaiservice.api.jsontree import MutableJson
 from genaiservice.api.problem import Problem, ProblemError, Text
 from genaiservice.cli import render
+from genaiservice.cli.language import from_environment
 from genaiservice.cli.options import (
     ALLOWED,
     BAD_INPUT,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from genaiservice.cli.screening import Screened
 
 TEXT_BYTES: Final = 1024 * 1024
+NO_TEXT: Final = Text(
+    en="give --text TEXT, or - to read the text from standard input",
+    zh="请给出 --text TEXT，或以 - 表示从标准输入读取",
+)
 USABLE: Final = Text(en="{n} terms, usable", zh="共 {n} 个词条，可以使用")
 UNUSABLE: Final = Text(en="cannot be used", zh="无法使用")
 BASIS: Final = Text(
@@ -148,7 +153,7 @@ def _text(text: str | None, *, from_stdin: bool) -> str:
     if text is not None:
         return text
     if not from_stdin:
-        raise click.UsageError("give --text TEXT, or - to read the text from standard input")
+        raise click.UsageError(NO_TEXT.in_(from_environment(None)))
     data = sys.stdin.buffer.read(TEXT_BYTES + 1)
     try:
         if len(data) > TEXT_BYTES:
