@@ -24,7 +24,7 @@ import uvloop
 from genaiservice import __version__
 from genaiservice.api import names
 from genaiservice.api.problem import Lang, ProblemError
-from genaiservice.control import logs, wiring
+from genaiservice.control import logs, memory, wiring
 from genaiservice.control.engine import fetch
 from genaiservice.control.engine.apply import Apply
 from genaiservice.control.engine.clock import Clock
@@ -232,6 +232,7 @@ def main(env: Mapping[str, str]) -> int:
     try:
         settings = from_env(env)
         logs.set_up(settings.log_format, settings.log_level)
+        memory.give_back()
         uvloop.run(_main(settings))
     except ProblemError as error:
         for problem in error.problems:
