@@ -19,6 +19,11 @@ from genaiservice.cli.yamltree import Place, TreeError, build, compose, field_of
 
 DOCUMENT_CHARACTERS: Final = 3 * 1024 * 1024
 """More than an API server takes in one request."""
+_CLAIMS: Final = re.compile(
+    rf"""^["']?apiVersion["']?:[ ]*["']?{re.escape(names.GROUP)}/""", re.MULTILINE
+)
+"""A document of our group: only there is a kind that we do not know worth a word."""
+KINDS: Final = (names.KIND_SERVICE, names.KIND_PROFILE, names.KIND_POLICY)
 _BREAK: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 LISTS: Final = ("List", f"{names.KIND_SERVICE}List")
 
@@ -56,6 +61,8 @@ def read(paths: list[Path], kind: str = names.KIND_SERVICE) -> Iterator[Manifest
 def parse(source: Source, kind: str = names.KIND_SERVICE) -> Iterator[Manifest | Problem]:
     for shift, text in _documents(source.text):
         if kind not in text:
+            if kind == names.KIND_SERVICE and _CLAIMS.search(text):
+                yield from _misnamed(source.name, shift, text)
             continue
         if len(text) > DOCUMENT_CHARACTERS:
             yield _problem(source.name, shift + 1, 1, _LARGE)
@@ -94,6 +101,26 @@ def _objects(file: str, shift: int, node: Any, kind: str) -> Iterator[Manifest]:
                 root = f"items[{index}]"
                 line = shift + locate(node, root).line
                 yield Manifest(file=file, line=line, body=item, node=node, shift=shift, root=root)
+
+
+def _misnamed(file: str, shift: int, text: str) -> Iterator[Problem]:
+    """A kind of our group that does not exist, as `GenAiService`: not to be passed over."""
+    found = re.search(r"^kind:[ ]*[\"']?([\w.-]*)", text, re.MULTILINE)
+    kind = found[1] if found else ""
+    if kind in (*KINDS, *LISTS):
+        return
+    line = text.count("\n", 0, found.start()) if found else 0
+    from genaiservice.cli.wording import nearest
+
+    meant = nearest(kind, list(KINDS)) or names.KIND_SERVICE
+    yield Problem(
+        where=f"{file}:{shift + line + 1}:1  kind",
+        what=Text(
+            en=f"{names.GROUP} has no kind {kind!r}", zh=f"{names.GROUP} 中没有类型 {kind!r}"
+        ),
+        why=Text(en="`kubectl apply` refuses it", zh="`kubectl apply` 会拒绝"),
+        next=Text(en=f"write kind: {meant}", zh=f"请填写 kind: {meant}"),
+    )
 
 
 def _is(item: Json, kind: str) -> bool:

@@ -39,7 +39,7 @@ def faults(body: Json, kind: str = names.KIND_SERVICE) -> list[Fault]:
     """What the API server would refuse in `body`, in the order of the fields."""
     schema = _schema(kind)
     tree = _pruned({key: value for key, value in body.items() if key != "status"})
-    found: list[Fault] = []
+    found: list[Fault] = list(_version(body))
     try:
         for error in _validator(kind).iter_errors(tree):
             found += _described(error, schema)
@@ -55,6 +55,13 @@ def defaulted(body: Json, kind: str = names.KIND_SERVICE) -> MutableJson:
     """The object with the defaults that the API server fills in, nulls gone."""
     tree: MutableJson = _filled(_pruned(body), _schema(kind))
     return tree
+
+
+def _version(body: Json) -> Iterator[Fault]:
+    """A version that no API server serves: the object would not even be looked at there."""
+    version = body.get("apiVersion")
+    if version != names.API_VERSION:
+        yield Fault(code="schema/version", problem=wording.unserved(version, names.API_VERSION))
 
 
 @cache

@@ -198,6 +198,12 @@ def _unknown(name: str, node: Json, path: str, root: Json) -> Problem:
     return Problem(where=where, what=unknown, why=DROPPED, next=hint)
 
 
+def unserved(version: Any, served: str) -> Problem:
+    """An object of a version that the CRD does not have."""
+    hint = Text(en=f"write apiVersion: {served}", zh=f"请填写 apiVersion: {served}")
+    return _problem("apiVersion", _is(version), hint)
+
+
 def nearest(name: str, known: list[str]) -> str:
     """The known name that was most likely meant, "" when none is near."""
     folded = {one.lower().replace("_", "").replace("-", ""): one for one in known}

@@ -70,6 +70,20 @@ def test_a_kind_of_another_group_is_not_ours() -> None:
     assert found("apiVersion: other.dev/v1\nkind: GenAIService\n") == []
 
 
+@pytest.mark.parametrize("kind", ["GenAiService", "GenAIservice", "genai-service", "Service", ""])
+def test_a_kind_that_our_group_does_not_have_is_told_and_not_passed_over(kind: str) -> None:
+    text = f"# x\n---\napiVersion: compliance.genai.dev/v1alpha1\nkind: {kind}\nspec: {{}}\n"
+    (problem,) = found(text)
+    assert isinstance(problem, Problem)
+    assert problem.where.startswith("f.yaml:4:1")
+    assert problem.next.en == "write kind: GenAIService"
+
+
+def test_the_other_kinds_of_our_group_are_left_alone() -> None:
+    text = "apiVersion: compliance.genai.dev/v1alpha1\nkind: ModerationPolicy\nspec: {}\n"
+    assert found(text) == []
+
+
 def test_json_is_yaml() -> None:
     text = '{"apiVersion":"compliance.genai.dev/v1","kind":"GenAIService","metadata":{"name":"j"}}'
     assert names_of(found(text)) == ["j"]

@@ -97,6 +97,13 @@ def test_an_unknown_field_has_a_likely_name_or_place(path: str, name: str, says:
     assert says in next_
 
 
+@pytest.mark.parametrize("version", ["compliance.genai.dev/v1", "compliance.genai.dev/", None])
+def test_a_version_that_no_api_server_serves_is_refused(version: str | None) -> None:
+    code, field, _, next_step = only(service(apiVersion=version))
+    assert (code, field) == ("schema/version", "apiVersion")
+    assert next_step == "write apiVersion: compliance.genai.dev/v1alpha1"
+
+
 def test_a_container_may_have_fields_that_the_crd_does_not_list() -> None:
     path = "spec.workload.managed.template.spec.containers[0]"
     assert faults(service(**{f"{path}.stdin": True})) == []

@@ -26,6 +26,7 @@ _TITLES: Final = {
     "normalised": Text(en="read as", zh="已归一化"),
     "repeated": Text(en="the same service twice", zh="服务重复"),
     "KillSwitch": Text(en="kill switch", zh="紧急停止开关"),
+    "schema/version": Text(en="unknown version", zh="未知版本"),
     "schema/unknown-field": Text(en="unknown field", zh="未知字段"),
     "schema/required": Text(en="missing field", zh="缺少字段"),
     "schema/type": Text(en="wrong type", zh="类型错误"),
