@@ -14,7 +14,7 @@ from typing import Any, Final
 from genaiservice.api.conditions import Reason
 from genaiservice.api.problem import EMPTY, Text
 from genaiservice.rules.limits import numbered
-from genaiservice.rules.paths import Void
+from genaiservice.rules.paths import ROOT, Void
 from genaiservice.rules.requirement import Requirement, Step
 from genaiservice.rules.verdict import Level, Override
 
@@ -160,7 +160,7 @@ def remedy_of(rule: Requirement, step: Step, fault: Fault, limits: Mapping[str, 
 def _fill(
     template: Text, rule: Requirement, step: Step, fault: Fault, limits: Mapping[str, float]
 ) -> Text:
-    expects = numbered(step.expects, limits)
+    expects = _in_entries(numbered(step.expects, limits), step, fault)
     deadline = fault.deadline.isoformat() if fault.deadline else "-"
     value = NOT_SHOWN if step.private else show(fault.value)
     return Text(
@@ -180,6 +180,21 @@ def _fill(
             deadline=deadline,
             seen=fault.seen.zh,
         ),
+    )
+
+
+def _in_entries(expects: Text, step: Step, fault: Fault) -> Text:
+    """What is expected, where the list itself is at fault and `expects` speaks of its entries.
+
+    "datasets is not declared; expected: true or false" would be followed to the letter.
+    """
+    head, each, inner = step.field.partition("[]")
+    if not (each and inner and isinstance(fault.value, Void)) or fault.field != f"{ROOT}.{head}":
+        return expects
+    name = inner.removeprefix(".")
+    return Text(
+        en=f"a list of entries, each with {name}: {expects.en}",
+        zh=f"条目列表，每条含 {name}：{expects.zh}",
     )
 
 

@@ -7,6 +7,7 @@ approve it, or that a number or document is genuine or false.
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from genaiservice.api.conditions import MEANINGS
 from genaiservice.api.problem import Text
 from genaiservice.rules import wording
+from genaiservice.rules.judge import judge
 from genaiservice.rules.vocabulary import VOCABULARY
 from tests.unit.rules.build import CATALOGUE, RULES
 
@@ -150,3 +152,13 @@ def test_every_named_check_is_documented_and_used() -> None:
     }
     assert used == set(VOCABULARY)
     assert all(word.meaning for word in VOCABULARY.values())
+
+
+def test_an_absent_list_is_asked_for_as_a_list_and_not_as_the_field_of_its_entries() -> None:
+    said = {one.id: one.message for one in judge(CATALOGUE, {}, {}, date(2026, 11, 25)).findings}
+    text = said["IM-07-1"]
+    assert (
+        "spec.compliance.models is not declared; expected: a list of entries, each with name: "
+        in (text.en)
+    )
+    assert "应为：条目列表，每条含 name：" in text.zh
