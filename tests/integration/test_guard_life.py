@@ -352,4 +352,5 @@ def test_a_taken_port_is_said_and_ends_with_one(guard: Guard) -> None:
     )
     assert run.returncode == 1
     assert "cannot listen" in run.stderr
+    assert "change listen.host, listen.port or listen.adminPort" in run.stderr
     assert "Traceback" not in run.stderr

@@ -25,6 +25,7 @@ from genaiservice.api.recording_config import Recording, read_recording
 from genaiservice.api.users_config import UsersConfig
 from genaiservice.api.users_reading import read_users
 
+_OWN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})
 DIRECTIVE_FILE: Final = f"{names.PATH_DIRECTIVE}/{names.FILE_DIRECTIVE}"
 
 
@@ -153,6 +154,7 @@ def parse(tree: Any) -> GuardConfig:
         detectors=_detectors(root),
         detector_window=read_window(root.child("detectorWindow")),
     )
+    _refuse_itself(root, config)
     root.end()
     if problems:
         raise ProblemError(*problems)
@@ -262,6 +264,25 @@ def _upstream(read: Fields) -> Upstream:
     )
     read.end()
     return upstream
+
+
+def _refuse_itself(root: Fields, config: GuardConfig) -> None:
+    """An upstream that is the guard would ask itself until every place is taken."""
+    try:
+        parts = urlsplit(config.upstream.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return  # told already
+    own = {config.listen.port: "listen.port", config.listen.admin_port: "listen.adminPort"}
+    if port in own and (parts.hostname or "") in _OWN_HOSTS:
+        root.report(
+            "upstream.url",
+            Text(en=f"is this guard itself ({own[port]})", zh=f"指向护栏自身（{own[port]}）"),
+            Text(
+                en="write the address of the model server, or another port for the guard",
+                zh="请填写模型服务的地址，或为护栏另选端口",
+            ),
+        )
 
 
 def _limits(read: Fields) -> Limits:

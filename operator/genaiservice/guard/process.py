@@ -52,6 +52,13 @@ FLUSH_SECONDS = 5.0
 GRACE_SECONDS = 1.0
 BACKLOG = 1024
 
+_PORTS = {
+    "next": "free the address, or change listen.host, listen.port or listen.adminPort; "
+    "in a pod no other container may use these ports",
+    "next_zh": "请释放该地址，或修改 listen.host、listen.port、listen.adminPort；"
+    "同一 Pod 内其他容器不得使用这些端口",
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -153,7 +160,7 @@ class Process:
         try:
             listeners = await self._listen(loop, server, admin)
         except OSError as error:
-            log.error("cannot listen", extra={"reason": error.strerror or str(error)})
+            log.error("cannot listen", extra={"reason": error.strerror or str(error), **_PORTS})
             return 1
         async with asyncio.TaskGroup() as tasks:
             watches = [

@@ -7,6 +7,7 @@ then refuses new requests, because a decision without record is worse than a ref
 that a full queue lost are counted in a line of their own, so that the log itself tells of them.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from genaiservice.api.problem import Problem, Text
+from genaiservice.api.problem import Lang, Problem, Text
 from genaiservice.api.recording_config import DEFAULT, Recording
 from genaiservice.guard.chain import Chain
 from genaiservice.guard.core.effects import Decision
@@ -24,6 +25,8 @@ from genaiservice.guard.logfile import LogFile
 QUEUE_LINES: Final = 10_000
 RETRY_SECONDS: Final = 0.5
 BATCH_LINES: Final = 256
+
+log = logging.getLogger(__name__)
 
 Copy = Callable[[bytes], None]
 """Takes whole lines that are on disk; must neither block nor raise."""
@@ -127,13 +130,25 @@ class DecisionLog:
             if len(self._queue) >= self._most:
                 self._dropped += 1
                 self._untold += 1
-                self._failure = "queue full"
+                self._fail("queue full")
                 return
             if self._untold:
                 lost, self._untold = self._untold, 0
                 self._queue.append(self._chain.link({"event": "lost", "lines": lost}, self._now()))
             self._queue.append(self._chain.link(entry, self._now()))
             self._wake.notify()
+
+    def _fail(self, reason: str) -> None:
+        """Once for each time that it begins: the thread tries again twice a second."""
+        begins, self._failure = self._failure is None, reason
+        if begins and (problem := self.failure) is not None:
+            log.error(
+                "decisions cannot be recorded; every request is refused until they are",
+                extra={
+                    "problem": problem.render(Lang.EN),
+                    "problem_zh": problem.render(Lang.ZH),
+                },
+            )
 
     def _next_batch(self) -> bytes:
         """Waits for lines; empty when it is time to sync, or to end."""
@@ -161,7 +176,7 @@ class DecisionLog:
                 self._file.written()
             except OSError as error:
                 # The part already written stays; the rest of the line follows when it can.
-                self._failure = error.strerror or type(error).__name__
+                self._fail(error.strerror or type(error).__name__)
                 if self._closing:
                     break
                 self._file.forget()
@@ -169,6 +184,7 @@ class DecisionLog:
             else:
                 if self._failure is not None and not self._queue:
                     self._failure = None
+                    log.info("decisions are recorded again")
         try:
             self._file.close()
         except OSError as error:

@@ -6,7 +6,9 @@ the guard never starts with settings that it guessed.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -77,13 +79,41 @@ def _read(path: Path) -> object:
             )
         )
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=partial(_unique, path))
     except (ValueError, RecursionError) as error:
-        place = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise ProblemError(_no_json(path, error)) from error
+
+
+def _no_json(path: Path, error: Exception) -> Problem:
+    place = cause = ""
+    if isinstance(error, json.JSONDecodeError):
+        # The parser's words name signs, never a value of the file.
+        place, cause = f":{error.lineno}:{error.colno}", error.msg
+    return fault(
+        f"{path}{place}",
+        Text(
+            en="is not JSON in UTF-8" + (f" ({cause})" if cause else ""),
+            zh="不是 UTF-8 编码的 JSON" + (f"（{cause}）" if cause else ""),
+        ),
+        Text(en="correct the file at this place", zh="请更正文件的此处"),
+    )
+
+
+def _unique(path: Path, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise ProblemError(
             fault(
-                f"{path}{place}",
-                Text(en="is not JSON in UTF-8", zh="不是 UTF-8 编码的 JSON"),
-                Text(en="correct the file at this line", zh="请在该行更正文件"),
+                str(path),
+                Text(
+                    en=f"holds the field {twice[:60]!r} twice", zh=f"字段 {twice[:60]!r} 出现两次"
+                ),
+                Text(en="remove one of the two", zh="请删除其中一个"),
+                Text(
+                    en="only the last would count, without a word",
+                    zh="只有最后一个会生效，且不会有任何提示",
+                ),
             )
-        ) from error
+        )
+    return tree

@@ -2,8 +2,11 @@
 """Recording: lines reach the file in order; a disk that fails is told and caught up with."""
 
 import json
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from genaiservice.api.decision_chain import verify
 from genaiservice.api.problem import Lang
@@ -65,14 +68,16 @@ def test_a_clock_that_jumps_breaks_no_chain(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_opened_fails_and_recovers_without_a_lost_line(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     folder = tmp_path / "later"
     log = decision_log(folder / "log")
     log.start()
     eventually(lambda: log.failure is not None)
     assert log.failure is not None
-    assert "cannot be written" in log.failure.render(Lang.EN)
+    said = log.failure.render(Lang.EN)
+    assert "cannot be written" in said
     log.write(DECISION, trace="t", request="r")
     folder.mkdir()
     eventually(lambda: log.failure is None)
@@ -80,6 +85,9 @@ def test_a_log_that_cannot_be_opened_fails_and_recovers_without_a_lost_line(
     lines = (folder / "log").read_bytes().splitlines(keepends=True)
     assert verify(lines, "log") == []
     assert len(lines) == 2
+    first, last = caplog.records
+    assert (first.levelname, vars(first)["problem"]) == ("ERROR", said)
+    assert last.getMessage() == "decisions are recorded again"
 
 
 def test_a_full_queue_fails_instead_of_blocking(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ def test_relative_names_are_beside_the_file_and_absolute_ones_stay(tmp_path: Pat
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b'{"upstream":\n {,', "g.json:2: is not JSON"),
+        (b'{"upstream":\n {,', "g.json:2:3: is not JSON in UTF-8 (Expecting property name"),
+        (b"", "g.json:1:1: is not JSON in UTF-8 (Expecting value)"),
+        (b'{"upstream": {"url": "http://m:1", "url": "http://n:1"}}', "the field 'url' twice"),
         (b"\xff", "is not JSON in UTF-8"),
         (b" " * (settings.FILE_BYTES + 1), "larger than 1 MiB"),
     ],
