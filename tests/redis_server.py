@@ -59,6 +59,8 @@ class RedisServer:
             "port": str(self.port),
             "dir": str(self._folder),
             "requirepass": PASSWORD,
+            "masterauth": PASSWORD,
+            "repl-diskless-sync-delay": "0",
             "save": "",
             "appendonly": "yes",
             "appendfsync": "no",  # what was written outlives the process, if not the machine
@@ -79,6 +81,14 @@ class RedisServer:
 
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
+
+    def follow(self, primary: "RedisServer") -> None:
+        """Until it holds what the primary holds."""
+        assert self.command("REPLICAOF", "127.0.0.1", str(primary.port)).startswith(b"+OK")
+        eventually(lambda: b"master_link_status:up" in self.command("INFO", "replication"))
+
+    def promote(self) -> None:
+        assert self.command("REPLICAOF", "NO", "ONE").startswith(b"+OK")
 
     def command(self, *words: str) -> bytes:
         """One inline command after AUTH; its raw answer."""

@@ -168,6 +168,15 @@ BAD_SERVICES = (
         "without a password",
         f"{dotted(U)}.store.url",
     ),
+    Bad(
+        U,
+        {
+            "identity": {"source": "Nobody"},
+            "store": {"kind": "Redis", "url": "redis+sentinel://a:26379/0"},
+        },
+        "that follows the primary",
+        f"{dotted(U)}.store.url",
+    ),
     Bad("spec/workload/adopt", {}, "write exactly one of managed", "spec.workload"),
     Bad("spec/workload", {}, "write exactly one of managed"),
     Bad("spec/workload/managed/port", 8790, "another port in spec.guard.port", "spec.guard.port"),

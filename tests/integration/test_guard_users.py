@@ -22,6 +22,7 @@ from jwt.algorithms import ECAlgorithm
 from genaiservice.api.users_config import Token
 from genaiservice.guard.core.presence import SHANGHAI
 from genaiservice.guard.keys import MOST_BYTES, FetchError, fetcher
+from tests.forward import forwarding
 from tests.guard_process import TERM, Guard, Raw, chat, policy
 from tests.redis_server import RedisServer
 from tests.upstream import Call, Gate, Upstream, streaming
@@ -306,6 +307,40 @@ def test_two_guards_share_what_they_count_and_close_while_the_store_is_gone(
             eventually(lambda: code(ask(one, bearer=token("another", **ADULT))) == "ok")
             assert code(ask(one, bearer=bearer)) == "account_suspended"
             assert one.metric("genai_guard_user_store_down") == 0
+
+
+def test_a_demoted_primary_closes_until_the_address_leads_to_the_new_one(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    for name in ("one", "old", "new"):
+        (tmp_path / name).mkdir()
+    with (
+        RedisServer(tmp_path / "old") as old,
+        RedisServer(tmp_path / "new") as new,
+        forwarding(old.port) as address,
+    ):
+        store = {"kind": "Redis", "url": address.url, "passwordFile": old.password_file}
+        more = {
+            "store": store | {"timeoutSeconds": 5},
+            "ladder": {"steps": ["Suspend"], "consecutiveHits": 2},
+        }
+        with guarded(prepared(tmp_path / "one"), upstream, **more) as guard:
+            bearer = token(**ADULT)
+            for _ in range(2):
+                ask(guard, TERM, bearer)
+                eventually(partial(is_idle, guard))
+            assert is_suspended(guard, bearer)
+            new.follow(old)
+            new.promote()
+            old.follow(new)
+            answered = ask(guard, TERM, token("another", **ADULT))
+            assert (answered[0], code(answered)) == (503, "user_state_unavailable")
+            assert guard.metric("genai_guard_user_store_down") == 1
+            assert guard.readiness()["users"] == {"storeDown": "store_refused"}
+            address.target = new.port
+            eventually(lambda: code(ask(guard, bearer=token("another", **ADULT))) == "ok")
+            assert guard.metric("genai_guard_user_store_down") == 0
+            assert code(ask(guard, bearer=bearer)) == "account_suspended"
 
 
 def test_degraded_serves_on_while_the_store_is_gone_and_says_so(

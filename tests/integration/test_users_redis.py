@@ -13,6 +13,7 @@ from genaiservice.guard.core.ladder import Standing
 from genaiservice.guard.core.presence import Presence
 from genaiservice.guard.core.user_state import UserState
 from genaiservice.guard.usage import (
+    RETRY_SECONDS,
     Change,
     Down,
     MemoryStore,
@@ -20,6 +21,7 @@ from genaiservice.guard.usage import (
     StoreDownError,
     WatchedStore,
 )
+from tests.forward import Forward, forwarding
 from tests.redis_server import PASSWORD, RedisServer
 
 LADDER = Ladder(steps=tuple(Step))
@@ -36,7 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 async def made() -> AsyncIterator[Callable[..., RedisStore]]:
     stores: list[RedisStore] = []
 
-    def make(server: RedisServer, password: str | None = PASSWORD, **more: float) -> RedisStore:
+    def make(
+        server: RedisServer | Forward, password: str | None = PASSWORD, **more: float
+    ) -> RedisStore:
         # Long: the machine may be busy, and only some of these tests are about time.
         chosen = {"timeout_seconds": 20, **more}
         config = Store(kind=StoreKind.REDIS, url=server.url, **chosen)  # type: ignore[arg-type]
@@ -197,3 +201,86 @@ async def test_degraded_replicas_count_apart_and_the_larger_count_stays(
         clock[0] += 10
         totals = [await each.update("a", AT, add(0)) for each in (other, one, other)]
         assert totals == [150, 360, 360]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    return lambda name: tmp_path_factory.mktemp(name)
+
+
+@pytest.mark.parametrize("when_down", list(WhenDown))
+@pytest.mark.parametrize("fault", [Down.UNREACHABLE, Down.REFUSED, Down.TIMEOUT])
+async def test_a_failover_keeps_the_counters_and_is_over_with_the_first_question_after_it(
+    folders: Callable[[str], Path],
+    made: Callable[..., RedisStore],
+    fault: Down,
+    when_down: WhenDown,
+) -> None:
+    """Killed, demoted (it answers READONLY on connections that stand) or frozen, as behind a cable
+    that was cut. Connections to the old primary that idle must not be asked one by one."""
+    with (
+        RedisServer(folders("old")) as old,
+        RedisServer(folders("new")) as new,
+        forwarding(old.port) as address,
+    ):
+        clock, users = [0.0], ("a", "b", "c", "d")
+        shared = made(address, timeout_seconds=2 if fault is Down.TIMEOUT else 20)
+        store = WatchedStore(shared, MemoryStore(LADDER, 100), when_down, lambda: clock[0])
+        await asyncio.gather(*(store.update(user, AT, add(60)) for user in users))
+        new.follow(old)
+        counted = 60
+        if fault is Down.UNREACHABLE:
+            old.kill()
+        elif fault is Down.TIMEOUT:
+            old.freeze()
+        new.promote()
+        if fault is Down.REFUSED:
+            old.follow(new)
+        if fault is not Down.UNREACHABLE:  # else it leads nowhere until somebody has decided
+            address.target = new.port
+        if when_down is WhenDown.CLOSED:
+            with pytest.raises(StoreDownError, match=fault.value):
+                await store.update("a", AT, add(60))
+        else:
+            assert await store.update("a", AT, add(60)) == 120
+            counted = 120
+        assert store.down is fault
+        address.target = new.port
+        clock[0] += RETRY_SECONDS
+        assert await store.update("a", AT, add(1)) == counted + 1
+        assert store.down is Down.UP
+        totals = await asyncio.gather(*(store.update(user, AT, add(1)) for user in users))
+        assert list(totals) == [counted + 2, 61, 61, 61]
+        assert store.down is Down.UP
+        assert await made(new).update("a", AT, add(0)) == counted + 2
+
+
+async def test_an_address_that_still_leads_to_the_demoted_primary_stays_closed(
+    folders: Callable[[str], Path], made: Callable[..., RedisStore]
+) -> None:
+    with RedisServer(folders("old")) as old, RedisServer(folders("new")) as new:
+        old.follow(new)
+        with forwarding(old.port) as address:
+            store = made(address)
+            for _ in range(2):
+                with pytest.raises(StoreDownError, match="store_refused"):
+                    await store.update("a", AT, add(60))
+            address.target = new.port
+            assert await store.update("a", AT, add(60)) == 60
+
+
+@pytest.mark.parametrize("lost", [b"GET", b"EVALSHA"])
+async def test_what_was_counted_before_its_answer_was_lost_is_not_counted_again(
+    server: RedisServer, made: Callable[..., RedisStore], lost: bytes
+) -> None:
+    with forwarding(server.port) as address:
+        store, user = made(address), f"lost-{len(lost)}"
+        await store.update(user, AT, add(60))
+        address.loses = lost
+        if lost == b"GET":
+            assert await store.update(user, AT, add(1)) == 61
+        else:
+            with pytest.raises(StoreDownError, match="store_unreachable"):
+                await store.update(user, AT, add(1))
+        assert address.loses == b""
+        assert await store.update(user, AT, add(0)) == 61

@@ -262,8 +262,10 @@ def _store(read: Fields) -> users.Store:
             "url",
             Text(en="is not an address of the store", zh="不是存储的地址"),
             Text(
-                en="write redis://host:6379/0 or rediss://…; the password goes into passwordFile",
-                zh="请填写 redis://host:6379/0 或 rediss://…；口令写入 passwordFile 所指文件",
+                en="write redis://host:6379/0 or rediss://…, an address that follows the primary "
+                "(Sentinel and Cluster are not supported); the password goes into passwordFile",
+                zh="请填写 redis://host:6379/0 或 rediss://…，且为随主节点切换的地址"
+                "（不支持 Sentinel 与 Cluster）；口令写入 passwordFile 所指文件",
             ),
         )
     return store

@@ -10,7 +10,7 @@ records, connections, time. A store that does not answer is never taken for an e
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -133,8 +133,8 @@ class RedisStore:
             timeout=config.timeout_seconds,
             socket_timeout=config.timeout_seconds,
             socket_connect_timeout=config.timeout_seconds,
-            # A connection that died while idle is tried anew once; more is the caller's affair.
-            retry=Retry(NoBackoff(), 1),
+            # Not by the client: what was written before its answer was lost would count twice.
+            retry=Retry(NoBackoff(), 0),
             client_name="genai-guard",
             **more,
         )
@@ -166,17 +166,35 @@ class RedisStore:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._updated(self._prefix + user, at, step)
-        except (TimeoutError, exceptions.TimeoutError) as error:
-            raise StoreDownError(Down.TIMEOUT) from error
-        except (exceptions.ConnectionError, OSError) as error:
-            raise StoreDownError(Down.UNREACHABLE) from error
-        except exceptions.RedisError as error:
-            raise StoreDownError(Down.REFUSED) from error
         except UnreadableStateError as error:
             raise StoreDownError(Down.UNREADABLE) from error
+        except (exceptions.TimeoutError, exceptions.RedisError, OSError) as error:
+            await self._forget()
+            if isinstance(error, TimeoutError | exceptions.TimeoutError):
+                raise StoreDownError(Down.TIMEOUT) from error
+            lost = isinstance(error, exceptions.ConnectionError | OSError)
+            raise StoreDownError(Down.UNREACHABLE if lost else Down.REFUSED) from error
+
+    async def _forget(self) -> None:
+        """Closes idle connections, since the address may lead to another server by now: they would
+        stay with a primary that was demoted, or wait one after the other for one that is gone."""
+        from redis.exceptions import RedisError
+
+        with suppress(RedisError, OSError):
+            await self._client.connection_pool.disconnect(inuse_connections=False)
+
+    async def _read(self, key: str) -> bytes:
+        """Tried anew once, since a connection may have died while idle."""
+        from redis.exceptions import ConnectionError as LostError
+
+        try:
+            return await self._client.get(key) or b""
+        except LostError:
+            await self._forget()
+            return await self._client.get(key) or b""
 
     async def _updated(self, key: str, at: int, step: Change[T]) -> T:
-        held: bytes = await self._client.get(key) or b""
+        held = await self._read(key)
         for _ in range(ATTEMPTS):
             before = decode(held) if held else NEW
             after, result = step(before)

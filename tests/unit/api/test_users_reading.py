@@ -102,6 +102,7 @@ def test_what_is_rendered_parses_to_the_same() -> None:
          "can never be reached"),
         (users(store={"kind": "Redis", "url": "redis://:secret@h:6379"}), "passwordFile"),
         (users(store={"kind": "Redis", "url": "redis://h:6379/0"}), "pseudonymKeyFile"),
+        (users(store={"kind": "Redis", "url": "redis+sentinel://h:1"}), "follows the primary"),
         (users(contentPolicies={}), "a list of at most 8 objects"),
         (users(colour="red"), "users.colour: is not known here"),
     ],
