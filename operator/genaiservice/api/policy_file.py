@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from enum import StrEnum
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any, Final
 
 from genaiservice.api import pattern
@@ -71,20 +72,30 @@ class Action(StrEnum):
     FLAG = "Flag"
 
 
+_CANONICAL: Final = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+
+
+class _Patient(json.JSONDecoder):
+    """Reads value by value, so that other threads may run; the usual reader is one long call."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.scan_once = py_make_scanner(self)
+
+
 def canonical(policy: Json) -> bytes:
     """Sorted keys, no blanks, UTF-8: equal policies have equal bytes."""
-    return json.dumps(
-        policy, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(policy).encode()
 
 
 def digest(policy: Json) -> str:
-    """`sha256:<hex>` of the canonical bytes."""
-    return digest_of(canonical(policy))
-
-
-def digest_of(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    """`sha256:<hex>` of the canonical bytes, which are never there as a whole."""
+    found = hashlib.sha256()
+    for piece in _CANONICAL.iterencode(policy):
+        found.update(piece.encode())
+    return f"sha256:{found.hexdigest()}"
 
 
 def pack(policy: Json) -> bytes:
@@ -98,7 +109,7 @@ def unpack(data: bytes, where: str, *, packed: bool) -> dict[str, Any]:
     if len(text) > UNPACKED_BYTES:
         raise ProblemError(_too_large(where))
     try:
-        tree = json.loads(text)
+        tree = json.loads(text, cls=_Patient)
     except (ValueError, RecursionError):
         raise ProblemError(
             fault(

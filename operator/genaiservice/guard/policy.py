@@ -14,7 +14,9 @@ from typing import Final
 
 from genaiservice.api import policy_file
 from genaiservice.api.fields import fault
+from genaiservice.api.jsontree import MutableJson
 from genaiservice.api.problem import Lang, Problem, ProblemError, Text
+from genaiservice.guard.core.normalise import PART
 from genaiservice.guard.core.policy import Policy, compile_policy
 
 POLL_SECONDS: Final = 0.5
@@ -103,7 +105,18 @@ def load(path: Path, current: Policy | None = None) -> Policy:
     digest = policy_file.digest(tree)
     if current is not None and current.hash == digest:
         return current
-    return compile_policy(policy_file.completed(tree), digest)
+    try:
+        return compile_policy(policy_file.completed(tree), digest)
+    finally:
+        _let_go(tree)
+
+
+def _let_go(tree: MutableJson) -> None:
+    """Frees the lists part by part; all of them in one call would keep every stream waiting."""
+    for part in tree.get("classes", {}).values():
+        for found in part.values():
+            while isinstance(found, list) and found:
+                del found[-PART:]
 
 
 def _unexpected(path: Path, error: Exception) -> Problem:

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Terms in one native automaton: which occur in a normalised text, and which may still come.
+"""Sets of terms: which occur in a normalised text, and which may still come.
 
-A `TermSet` knows normalised strings only. A value that the automaton carries is an integer: the
-place of the term in the set, times two, plus one when a longer term begins with this one (then
-a text that ends with it is still live). What a term *means* is kept in flat arrays: 200,000
-terms cost no Python object each.
+A `TermSet` knows normalised strings only. It keeps them in a native automaton, or where that would
+be slow and large, in a `Table`. The value that either has for a term is an integer: the place of
+the term in the set, times two, plus one when a longer term begins with this one (then a text that
+ends with it is still live). What a term *means* is kept in flat arrays: 200,000 terms cost no
+Python object each.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, NamedTuple
+from heapq import merge
+from itertools import islice, pairwise
+from typing import Any, Final, NamedTuple
 
 import ahocorasick
 
 from genaiservice.guard.core.effects import Action
+from genaiservice.guard.core.normalise import PART
+from genaiservice.guard.core.table import Table
 from genaiservice.guard.core.words import WORDY, Gaps, Words
 
 
@@ -92,22 +97,21 @@ class TermSet:
         breaks: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
         """`breaks`, when word boundaries count: of terms with gaps of their own, the places."""
-        normals = sorted(entries)
-        automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-        for place, (term, follower) in enumerate(pairwise([*normals, ""])):
-            automaton.add_word(term, place * 2 + follower.startswith(term))
-        self.automaton = automaton
-        self.longest = max(map(len, normals))
+        normals = in_order(entries)
+        self._lengths = array("H", (len(term) for term in normals))
+        self.longest = max(self._lengths)
         self.heads = frozenset(term[0] for term in normals)
-        self.pairs = frozenset(term[:2] for term in normals)
         self.wide = len(self.heads) > WIDE
-        if not self.wide:
-            # One call that holds the interpreter: 0.5 s for 200,000 terms, in which no stream of
-            # this process would move. Wide sets are asked as the tree they are before it.
-            automaton.make_automaton()
-        worded = breaks is not None and any(map(WORDY.search, normals))
+        self.automaton: Any
+        self.pairs: Container[str]
+        if self.wide:
+            self.automaton = Table(normals, self.heads)
+            self.pairs = self.automaton.pairs
+        else:
+            self.automaton = _automaton(normals)
+            self.pairs = frozenset(term[:2] for term in normals)
+        worded = breaks is not None and any(WORDY.search(term) for term in normals)
         self.words = Words(normals, breaks or {}) if worded else None
-        self._lengths = array("H", map(len, normals))
         self._class_of = array("B", (entries[term][0] for term in normals))
         self._index_of = array("I", (entries[term][1] for term in normals))
         self._classes = classes
@@ -145,14 +149,11 @@ class TermSet:
 
     def _hits_by_start(self, normal: str) -> Iterator[tuple[int, int, int]]:
         """The same for many different first characters, which the automaton tries one by one."""
-        automaton, pairs, longest = self.automaton, self.pairs, self.longest
+        table, pairs, longest = self.automaton, self.pairs, self.longest
         for start in range(len(normal) - 1):
             if normal[start : start + 2] in pairs:
-                rest = normal[start : start + longest]
-                for size in range(2, automaton.longest_prefix(rest) + 1):
-                    value = automaton.get(rest[:size], None)
-                    if value is not None:
-                        yield start, start + size, value
+                for size, value in table.beginnings(normal[start : start + longest]):
+                    yield start, start + size, value
 
     def live(self, normal: str, gaps: Gaps | None = None) -> int:
         """Where the longest suffix begins that is a proper prefix of a term; else the length.
@@ -199,6 +200,26 @@ class TermSet:
             sort=risk.sort,
             threshold=risk.threshold,
         )
+
+
+def in_order(terms: Iterable[str]) -> list[str]:
+    """`terms` sorted, a part at a time: one call would keep every stream waiting for 0.1 s."""
+    by_head = defaultdict[str, list[str]](list)
+    for term in terms:
+        by_head[term[0]].append(term)
+    ordered: list[str] = []
+    for head in sorted(by_head):
+        rest = iter(by_head.pop(head))
+        ordered.extend(merge(*iter(lambda: sorted(islice(rest, PART)), [])))  # noqa: B023 - used up
+    return ordered
+
+
+def _automaton(normals: list[str]) -> "ahocorasick.Automaton":
+    automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
+    for place, (term, follower) in enumerate(pairwise([*normals, ""])):
+        automaton.add_word(term, place * 2 + follower.startswith(term))
+    automaton.make_automaton()
+    return automaton
 
 
 def _narrow(automaton: "ahocorasick.Automaton", longest: int) -> Callable[[str], int]:

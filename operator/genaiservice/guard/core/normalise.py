@@ -23,6 +23,7 @@ Each switch and what it may match too much (an allow list mends single cases):
 """
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -31,6 +32,8 @@ from typing import Final
 
 TABLE_LIMIT: Final = 65_536
 """Most entries a table keeps; characters beyond are computed each time (memory stays bounded)."""
+PART: Final = 4096
+"""Most terms that one call handles."""
 
 _BETWEEN: Final = "\U0010ffff"
 """Stands between texts that are normalised together; no character of any text."""
@@ -61,12 +64,11 @@ _LEET: Final = dict(zip("0134578@$", "oieastbas", strict=True))
 class Table(dict[int, int | str]):
     """Code point -> what it normalises to, for `str.translate`; filled as characters are met."""
 
-    __slots__ = ("_further", "_switches", "_traditional")
+    __slots__ = ("_further", "_switches")
 
     def __init__(self, switches: Switches) -> None:
         super().__init__()
         self._switches = switches
-        self._traditional = traditional_to_simplified() if switches.traditional else {}
         leet = _LEET if switches.leet else {}
         numerals = _NUMERALS if switches.digits else {}
         self._further = leet | {sign: leet.get(one, one) for sign, one in numerals.items()}
@@ -86,7 +88,8 @@ class Table(dict[int, int | str]):
             parts = parts.casefold()
             if self._switches.width:  # folding may bring compatibility forms back (ͅ, ẞ)
                 parts = unicodedata.normalize("NFKD", parts)
-        parts = "".join(self._traditional.get(part, part) for part in parts)
+        if self._switches.traditional:
+            parts = "".join(map(simplified, parts))
         parts = "".join(self._further.get(part, part) for part in parts)
         return "".join(part for part in parts if not self._vanishes(part))
 
@@ -126,7 +129,14 @@ class Normaliser:
         return text.translate(self.table)
 
     def normalise_all(self, texts: Sequence[str]) -> list[str]:
-        """The same for many texts, in one pass."""
+        """The same for many texts, `PART` at a time: each part is one call, in which no other
+        thread moves."""
+        found: list[str] = []
+        for start in range(0, len(texts), PART):
+            found += self._joined(texts[start : start + PART])
+        return found
+
+    def _joined(self, texts: Sequence[str]) -> list[str]:
         table = self.table
         table[ord(_BETWEEN)] = ord(_BETWEEN)
         try:
@@ -150,12 +160,20 @@ class Normaliser:
         return starts
 
 
+def simplified(char: str) -> str:
+    """By OpenCC's dictionary of characters; of several readings the first, as OpenCC does."""
+    old, new = _traditional_to_simplified()
+    place = bisect_left(old, char)
+    return new[place] if old[place : place + 1] == char else char
+
+
 @cache
-def traditional_to_simplified() -> dict[str, str]:
-    """Single characters of OpenCC's dictionary; of several readings the first, as OpenCC does."""
+def _traditional_to_simplified() -> tuple[str, str]:
+    """As two strings: a dictionary of strings would stay in memory with a megabyte."""
     source = resources.files("opencc").joinpath("dictionary", "TSCharacters.txt")
     pairs = (line.split("\t") for line in source.read_text("utf-8").splitlines() if "\t" in line)
-    return dict(_chain_free((old, new.split(" ")[0]) for old, new in pairs))
+    found = dict(_chain_free((old, new.split(" ")[0]) for old, new in pairs))
+    return "".join(sorted(found)), "".join(found[old] for old in sorted(found))
 
 
 def _chain_free(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

@@ -102,6 +102,10 @@ def compile_policy(tree: Json, digest: str) -> Policy:
         )
         for flag, entries in ((False, enforced), (True, flagged))
     ]
+    allowed = _allowed(tree.get("allow", []), strongest, shapes, normaliser)
+    for entries in (enforced, flagged, strongest):
+        while entries:  # one by one: freeing them all in one call would keep every stream waiting
+            entries.popitem()
     return Policy(
         name=str(tree.get("name", "")),
         hash=digest,
@@ -117,7 +121,7 @@ def compile_policy(tree: Json, digest: str) -> Policy:
         normaliser=normaliser,
         enforced=sets[0],
         flagged=sets[1],
-        allowed=_allowed(tree.get("allow", []), strongest, shapes, normaliser),
+        allowed=allowed,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from genaiservice.api.pattern import LAST
 from genaiservice.guard.core.holdback import Found
-from genaiservice.guard.core.matcher import Risk, TermSet
+from genaiservice.guard.core.matcher import Risk, TermSet, in_order
 from genaiservice.guard.core.words import Gaps
 
 _RUN: Final = re.compile(r"(.)\1*", re.DOTALL)
@@ -51,7 +51,7 @@ class Stretched(TermSet):
             breaks = {term: _moved(free, term, term, term) or free for term, free in breaks.items()}
         super().__init__(entries, classes, breaks)
         self._longest_run = max(end - begin for term in entries for _, begin, end in _runs(term))
-        normals = sorted(entries)
+        normals = in_order(entries)
         self._spaced = {place: term for place, term in enumerate(normals) if term in (breaks or {})}
         self._split = any(_splits_run(term, free) for term, free in (breaks or {}).items())
         self._deeper = frozenset(_deeper(normals))

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from genaiservice.guard.core.normalise import TABLE_LIMIT, Normaliser, Switches
+from genaiservice.guard.core.normalise import PART, TABLE_LIMIT, Normaliser, Switches
 
 FULL = Normaliser(Switches())
 
@@ -56,7 +56,7 @@ def test_each_switch_turns_one_thing_off(switch: str) -> None:
 
 def test_many_texts_at_once_are_each_by_itself() -> None:
     texts = ["ﬁ x", "", "违 禁", "\U0010ffff"]
-    for some in (texts, texts[:3], []):
+    for some in (texts, texts[:3], [], texts[:3] * PART):
         assert FULL.normalise_all(some) == [FULL.normalise(text) for text in some]
 
 
