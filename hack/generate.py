@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from genaiservice.api.conditions import FAMILIES, MEANINGS, ConditionType
 from genaiservice.api.problem import Lang, Text
+from genaiservice.cli import render
 from genaiservice.cli.commands.explain import BASES
-from genaiservice.cli.render import ARTICLE, BLOCK, WARN
+from genaiservice.cli.render import BLOCK, WARN
 from genaiservice.rules.limits import numbered
 from genaiservice.rules.pack import load_catalogue
 from genaiservice.rules.requirement import Requirement, Step
@@ -80,7 +81,7 @@ def requirements_page(lang: Lang) -> Iterator[str]:
 
 
 def _requirement(requirement: Requirement, lang: Lang) -> Iterator[str]:
-    article = ARTICLE.format(n=requirement.article).in_(lang)
+    article = render.article(requirement.article, lang)
     yield ""
     yield f"## {requirement.id} {requirement.title.in_(lang)}"
     yield Text(

@@ -119,7 +119,7 @@ def in_chinese(command: click.Command, path: str) -> click.Command:
     """A copy of the verb, and of those below it, with Chinese words."""
     told = copy.copy(command)
     told.help = VERBS.get(path, command.help)
-    told.params = [_option(one) for one in command.params]
+    told.params = [option(one) for one in command.params]
     if isinstance(told, click.Group) and isinstance(command, click.Group):
         told.commands = {
             name: in_chinese(one, f"{path} {name}") for name, one in command.commands.items()
@@ -127,7 +127,7 @@ def in_chinese(command: click.Command, path: str) -> click.Command:
     return told
 
 
-def _option(one: click.Parameter) -> click.Parameter:
+def option(one: click.Parameter) -> click.Parameter:
     if not isinstance(one, click.Option) or one.help is None:
         return one
     told = copy.copy(one)

@@ -18,7 +18,7 @@ import click
 from genaiservice import __version__
 from genaiservice.api.problem import Lang
 from genaiservice.cli.language import from_environment, listen
-from genaiservice.cli.options import shanghai_today
+from genaiservice.cli.options import lang_option, shanghai_today
 
 __all__ = ["VERBS", "app", "main", "shanghai_today"]
 
@@ -50,6 +50,14 @@ class _Verbs(click.Group):
 
             frame()
         return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        params = super().get_params(ctx)
+        if from_environment(None) is not Lang.ZH:
+            return params
+        from genaiservice.cli.helping import option
+
+        return [option(one) for one in params]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted((*VERBS, *super().list_commands(ctx)))
@@ -85,7 +93,8 @@ class _Verbs(click.Group):
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-def app() -> None:
+@lang_option
+def app(lang: str | None) -> None:  # heard by `listen`, before or after the verb
     """Look at GenAIServices: check files offline, see why a service waits and who has to act."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.api.problem import Lang, Problem, Text
 from genaiservice.cli.terminal import Paper
+from genaiservice.rules.numbers import in_chinese
 from genaiservice.rules.verdict import OWNERS, Owner
 
 ALLOWED: Final = Text(en="rollout allowed", zh="允许上线")
@@ -58,7 +59,8 @@ def bracketed(parts: Sequence[str], lang: Lang) -> str:
 
 
 def article(number: Any, lang: Lang) -> str:
-    return ARTICLE.format(n=number).in_(lang)
+    """As the Measures themselves write it: Art. 17, 第十七条."""
+    return ARTICLE.format(n=in_chinese(number) if lang is Lang.ZH else number).in_(lang)
 
 
 def owner(name: str) -> Text:

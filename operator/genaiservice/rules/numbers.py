@@ -10,10 +10,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from genaiservice.api import provider_code
 
+CHINESE_DIGITS: Final = "零一二三四五六七八九"
 _IGNORED: Final = re.compile(r"[\s:\u200b-\u200d\u2060\ufeff]")
 # The public forms; digits are spelled [0-9] because \d takes every script's digits.
 _ALGORITHM: Final = re.compile(r"网信算备[0-9]{21}号")
@@ -30,6 +31,15 @@ _HTTPS: Final = re.compile(r"https://[^\s/@]+(/\S*)?", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}")
 _DIGEST: Final = re.compile(r"sha256:[a-f0-9]{64}")
+
+
+def in_chinese(number: Any) -> str:
+    """1 to 99 as they are written in running text."""
+    if not isinstance(number, int) or not 1 <= number <= 99:
+        return str(number)
+    tens, ones = divmod(number, 10)
+    ten = "" if not tens else "十" if tens == 1 else f"{CHINESE_DIGITS[tens]}十"
+    return ten + (CHINESE_DIGITS[ones] if ones else "")
 
 
 def normalise(text: str) -> str:

@@ -14,10 +14,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from genaiservice.api.jsontree import Json, lookup
-from genaiservice.rules.numbers import normalise
+from genaiservice.rules.numbers import CHINESE_DIGITS, in_chinese, normalise
 from genaiservice.rules.paths import FieldPath, relative
 
-_DIGITS: Final = "零一二三四五六七八九"
 _EDGE: Final = "\ue000"
 """Of private use, so that no form of normalisation takes it away."""
 MOST: Final = 64
@@ -54,7 +53,7 @@ class Needle:
             return part in text
         # 10<b>个</b>工作日 is one saying; a telephone number in the line before is another.
         written = f"{_EDGE}*".join(map(re.escape, part))
-        return re.search(f"(?<![0-9{_DIGITS}十百]){written}", text) is not None
+        return re.search(f"(?<![0-9{CHINESE_DIGITS}十百]){written}", text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +117,7 @@ def _complaints(tree: Any) -> Iterator[Needle]:
 
 def _time_limit(tree: Any) -> Iterator[Needle]:
     days = lookup(tree, "complaints", "feedbackWorkingDays")
-    forms = (f"{days}个工作日", f"{_in_chinese(days)}个工作日", f"{days} working day")
+    forms = (f"{days}个工作日", f"{in_chinese(days)}个工作日", f"{days} working day")
     yield Needle(name="timeLimit", groups=(forms,), whole=True)
 
 
@@ -181,15 +180,6 @@ DOCUMENTS: Final = (
     "inspection.dossier.algorithmMechanism",
 )
 """EvidenceRefs whose hash a requirement compares, where an https address makes that possible."""
-
-
-def _in_chinese(days: Any) -> str:
-    """1 to 99 as they are written in running text."""
-    if not isinstance(days, int) or not 1 <= days <= 99:
-        return str(days)
-    tens, ones = divmod(days, 10)
-    ten = "" if not tens else "十" if tens == 1 else f"{_DIGITS[tens]}十"
-    return ten + (_DIGITS[ones] if ones else "")
 
 
 def _each(name: str, texts: tuple[str, ...]) -> Needle:

@@ -166,6 +166,10 @@ def test_the_language_that_is_asked_for_holds_for_help_and_faults_too(asked: lis
     assert "Invalid value" in genaictl("check", "x", "--lang", "fr", lang="en").err
     assert "'--lang' 的值无效" in genaictl("check", "x", "--lang", "fr", lang="zh").err
     assert "文件" not in genaictl("check", "--", "x", *asked, lang="en").err
+    for arguments in (["explain", "17"], ["check", "--help"]):
+        before, after = genaictl(*asked, *arguments).out, genaictl(*arguments, *asked).out
+        assert before == after
+        assert before != genaictl(*arguments).out
 
 
 def test_chinese_help_has_no_english_sentence() -> None:

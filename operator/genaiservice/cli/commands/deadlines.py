@@ -132,5 +132,5 @@ def _calendar(rows: "list[DueDate]", lang: Lang) -> str:
 
 def _description(row: "DueDate", lang: Lang) -> str:
     told = row.remedy if row.open else LAST_DAY
-    who = f"{render.WHO.in_(lang)}: {render.owner(row.owner).in_(lang)}"
+    who = f"{render.WHO.in_(lang)}{render.colon(lang)}{render.owner(row.owner).in_(lang)}"
     return f"{render.article(row.article, lang)}\n{told.in_(lang)}\n{who}"

@@ -17,6 +17,8 @@ from genaiservice.cli.terminal import Paper
 __all__ = ["BASES", "command"]
 
 FROM: Final = Text(en="in force from", zh="生效日期")
+LISTED: Final = Text(en=", ", zh="、")
+PART: Final = Text(en="; ", zh="；")
 BASIS: Final = Text(en="basis", zh="依据")
 WEIGHT: Final = Text(en="weight", zh="级别")
 DECLARE: Final = Text(en="declare in spec.compliance", zh="在 spec.compliance 中申报")
@@ -71,9 +73,11 @@ def _article(paper: Paper, article: Any) -> None:
 
 def _rule(paper: Paper, rule: Any) -> None:
     requirement, lang = rule.requirement, paper.lang
-    article = render.article(requirement.article, lang)
-    paper.line(f"{requirement.id}  {requirement.title.in_(lang)}  ({article})", "bold")
-    basis = f"{BASES[requirement.basis.value].in_(lang)}; {requirement.source.in_(lang)}"
+    about = render.bracketed([render.article(requirement.article, lang)], lang)
+    paper.line(f"{requirement.id}  {requirement.title.in_(lang)}{about}", "bold")
+    basis = (
+        f"{BASES[requirement.basis.value].in_(lang)}{PART.in_(lang)}{requirement.source.in_(lang)}"
+    )
     paper.pair(BASIS, basis)
     paper.pair(FROM, requirement.effective_from.isoformat())
     levels = dict.fromkeys(one.level.value for one in requirement.severity)
@@ -94,12 +98,12 @@ def _field(paper: Paper, field: Any) -> None:
     paper.pair(ASKS, field.description)
     paper.pair(KIND, field.kind)
     if field.children:
-        paper.pair(FIELDS, ", ".join(field.children))
+        paper.pair(FIELDS, LISTED.in_(paper.lang).join(field.children))
     if not field.read_by:
         paper.pair(READ_BY, NOBODY)
     for rule, texts in field.read_by:
-        head = f"{rule.id} {rule.title.in_(paper.lang)}"
-        paper.pair(READ_BY, f"{head} ({render.article(rule.article, paper.lang)})")
+        about = render.bracketed([render.article(rule.article, paper.lang)], paper.lang)
+        paper.pair(READ_BY, f"{rule.id} {rule.title.in_(paper.lang)}{about}")
         for text in texts:
             paper.line(f"- {text.in_(paper.lang)}", indent=8)
     _example(paper, field.example)

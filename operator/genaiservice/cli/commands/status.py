@@ -187,9 +187,9 @@ def _task(paper: Paper, task: Json, *, last: bool) -> None:
     blocks = task.get("severity") == "block"
     sign, style = ("✗", "red") if blocks else ("!", "yellow")
     weight = (render.BLOCK if blocks else render.WARN).in_(lang)
-    article = render.article(task.get("article", "?"), lang)
+    about = render.bracketed([render.article(task.get("article", "?"), lang), weight], lang)
     due = f"  {render.BY.in_(lang)} {task['deadline']}" if task.get("deadline") else ""
-    title = f"{task.get('id', '')}  {render.words(task, 'title', lang)}  ({article}, {weight}){due}"
+    title = f"{task.get('id', '')}  {render.words(task, 'title', lang)}{about}{due}"
     paper.line(f"{'└─' if last else '├─'} {sign} {title}", style)
     stem = "   " if last else "│  "
     for label, key in ((render.WHAT, "message"), (render.NEXT, "remedy")):

@@ -71,9 +71,11 @@ def _remark(paper: Paper, file: str, remark: Remark) -> None:
     finding = remark.finding
     code = f"{finding.id}  " if finding else ""
     weight = _WORDS[remark.weight].in_(lang)
-    where = f"{render.article(finding.article, lang)}, {weight}" if finding else weight
+    about = [render.article(finding.article, lang), weight] if finding else [weight]
     paper.line()
-    paper.line(f"{sign} {code}{title(remark).in_(lang)}  ({where})", style, indent=2)
+    paper.line(
+        f"{sign} {code}{title(remark).in_(lang)}{render.bracketed(about, lang)}", style, indent=2
+    )
     paper.pair(render.WHERE, f"{file}:{remark.line}:{remark.column}  {remark.field}", indent=6)
     paper.pair(render.WHAT, remark.what, indent=6)
     paper.pair(render.WHY, remark.why if remark.weight is not Weight.NOTE else EMPTY, indent=6)
