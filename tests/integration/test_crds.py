@@ -207,6 +207,7 @@ BAD_SERVICES = (
     # Detectors
     Bad(D, [DETECTOR | {"kind": "GuardModel"}], "so write model", f"{dotted(D)}[0].kind"),
     Bad(D, [DETECTOR | {"safeAnswer": "ok"}], "remove them", f"{dotted(D)}[0].kind"),
+    Bad(D, [DETECTOR | {"caConfigMap": {"name": "house"}}], "Required value", "caConfigMap.key"),
     Bad(D, [DETECTOR | {"name": "House"}], "lower-case letters", f"{dotted(D)}[0].name"),
     Bad(D, [DETECTOR | {"url": "http://u:p@d/v1"}], "without query", f"{dotted(D)}[0].url"),
     Bad(

@@ -22,6 +22,7 @@ from genaiservice.guard.core.opinion import Failure, Finding, Outcome
 from genaiservice.guard.detectors import Detectors
 from tests.guard_process import CANARY, Guard, Raw, chat, free_port, policy
 from tests.integration.test_guard_upstream import error, exchange, said, unchunked
+from tests.tls_site import Authority, Site, says, serving_aside
 from tests.upstream import Call, Gate, Script, Upstream, completion, event, streaming
 from tests.wait import eventually
 
@@ -167,6 +168,41 @@ def test_a_detector_that_is_not_there_and_a_key_that_is_not() -> None:
     assert fault(outcome) == "unreachable"
     (outcome,) = Inquirer(declared("http://127.0.0.1:1", api_key_file="absent")).ask("你好")
     assert fault(outcome) == "key_unreadable"
+
+
+def test_an_authority_of_its_own_is_trusted_and_no_other(tmp_path: Path) -> None:
+    own, other = (Authority.made(tmp_path / name) for name in ("own", "other"))
+    passes = says(verdict(flagged=False), "application/json")
+
+    def asked(site: Site, ca_file: str | None) -> Outcome:
+        one = declared(f"https://127.0.0.1:{site.port}", ca_file=ca_file)
+        (outcome,) = Inquirer(one, folder=tmp_path).ask("你好")
+        return outcome
+
+    with serving_aside(own.context("127.0.0.1")) as site:
+        site.pages["/v1/moderations"] = passes
+        assert asked(site, str(own.file)) == Outcome()
+        assert fault(asked(site, str(other.file))) == "unreachable"
+        assert fault(asked(site, None)) == "unreachable"
+        assert site.asked == ["/v1/moderations"]
+    with serving_aside(own.context("elsewhere.test")) as site:
+        assert fault(asked(site, str(own.file))) == "unreachable"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_an_authority_that_cannot_be_read_is_no_pass_until_it_can(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    own, file = Authority.made(tmp_path / "own"), tmp_path / "ca.crt"
+    if content is not None:
+        file.write_bytes(content)
+    with serving_aside(own.context("127.0.0.1")) as site:
+        site.pages["/v1/moderations"] = says(verdict(flagged=False), "application/json")
+        url = f"https://127.0.0.1:{site.port}"
+        inquirer = Inquirer(declared(url, ca_file="ca.crt"), folder=tmp_path)
+        assert fault(*inquirer.ask("你好")) == "ca_unreadable"
+        file.write_bytes(own.file.read_bytes())
+        assert inquirer.ask("你好") == [Outcome()]
 
 
 def test_the_breaker_opens_and_half_opens(detector: Upstream) -> None:

@@ -59,7 +59,8 @@ class FailOpen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """`url` is the base (`…/v1`). `api_key_file` holds the bearer token, None sends none.
+    """`url` is the base (`…/v1`). `api_key_file` holds the bearer token, None sends none. `ca_file`
+    holds the only authority that is trusted, None means those of the system.
 
     A guard model answers `safe_answer`, or `unsafe_answer` and then names of categories.
     """
@@ -76,6 +77,7 @@ class Detector:
     safe_answer: str = "safe"
     unsafe_answer: str = "unsafe"
     api_key_file: str | None = None
+    ca_file: str | None = None
     timeout_seconds: float = 2
     concurrent_requests: int = 32
     fail_open: FailOpen | None = None
@@ -138,6 +140,7 @@ def _detector(read: Fields) -> Detector:
         safe_answer=read.text("safeAnswer", "safe", most=128),
         unsafe_answer=read.text("unsafeAnswer", "unsafe", most=128),
         api_key_file=_optional(read, "apiKeyFile"),
+        ca_file=_optional(read, "caFile"),
         timeout_seconds=read.number("timeoutSeconds", 2, least=0.05, most=30),
         concurrent_requests=read.integer("concurrentRequests", 32, least=1, most=1024),
         fail_open=_fail_open(read),

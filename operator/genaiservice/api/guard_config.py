@@ -172,6 +172,9 @@ def render(config: GuardConfig) -> dict[str, Any]:
             del rendered[later]
     if not config.detectors:
         del rendered["detectors"], rendered["detectorWindow"]
+    for detector in rendered.get("detectors", ()):
+        if detector["caFile"] is None:
+            del detector["caFile"]
     limits, usual = rendered["limits"], _render(Limits())
     for later in ("queueSeconds", "headerSeconds", "commentSeconds"):
         if limits[later] == usual[later]:

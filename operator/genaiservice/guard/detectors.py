@@ -7,6 +7,7 @@ never the text, the key or what the detector wrote; nobody is asked more at once
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ class Asked:
         self._clock = clock
         self._address = detector.url + PATHS[detector.kind]
         self._key = folder / detector.api_key_file if detector.api_key_file else None
+        self._authority = folder / detector.ca_file if detector.ca_file else None
         self._places = asyncio.Semaphore(detector.concurrent_requests)
         self._waiting = 0
         self._session: aiohttp.ClientSession | None = None
@@ -133,12 +135,23 @@ class Asked:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.detector.concurrent_requests),
+                connector=aiohttp.TCPConnector(
+                    limit=self.detector.concurrent_requests, ssl=self._trusting()
+                ),
                 timeout=aiohttp.ClientTimeout(total=None),  # `_within_time` counts
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
             )
         return self._session
+
+    def _trusting(self) -> ssl.SSLContext | bool:
+        """Read with the first question; again with the next one where it could not be."""
+        if self._authority is None:
+            return True
+        try:
+            return ssl.create_default_context(cafile=str(self._authority))
+        except OSError:  # a file without certificates is one, too
+            raise NoOpinionError("ca_unreadable") from None
 
     def _authorization(self) -> dict[str, str]:
         """Read each time: a few bytes in memory, and a key that is renewed counts at once."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From `spec.guard.detectors` to guard.json, the keys it needs, and the condition DetectorsClosed.
 
-The spec names Secrets; the kubelet mounts their keys as files, so the operator never reads one. A
+The spec names Secrets and ConfigMaps; the kubelet mounts their keys as files, which the operator
+never reads. A
 detector that is declared to fail open is told while it is, and the moment at which that begins or
 ends is looked at on time.
 """
@@ -19,6 +20,11 @@ from genaiservice.control.core.condition import Condition, Status, cut, listed, 
 from genaiservice.control.core.times import parse_time, rfc3339
 
 REASON_CHARACTERS = 200
+FILES = (
+    ("apiKeySecret", "secret", "apiKeyFile", ""),
+    ("caConfigMap", "configMap", "caFile", "-ca.crt"),
+)
+"""Field of the spec, kind of volume source, field of guard.json, end of the file's name."""
 
 
 def detectors_tree(spec: Json) -> list[MutableJson] | None:
@@ -27,12 +33,13 @@ def detectors_tree(spec: Json) -> list[MutableJson] | None:
 
 
 def sources(spec: Json | None) -> Iterator[MutableJson]:
-    """Sources of the projected volume, one for each key."""
+    """Sources of the projected volume, one for each file."""
     for one in _detectors(spec):
-        reference = json_object(one.get("apiKeySecret"))
-        name, key = text(reference.get("name")), text(reference.get("key"))
-        if name and key and NAME.fullmatch(text(one.get("name"))):
-            yield {"secret": {"name": name, "items": [{"key": key, "path": _file(one)}]}}
+        for field, kind, _, ending in FILES:
+            reference = json_object(one.get(field))
+            name, key = text(reference.get("name")), text(reference.get("key"))
+            if name and key and NAME.fullmatch(text(one.get("name"))):
+                yield {kind: {"name": name, "items": [{"key": key, "path": _file(one) + ending}]}}
 
 
 def detectors_closed(spec: Json, now: datetime) -> Iterator[Condition]:
@@ -65,9 +72,10 @@ def _detectors(spec: Json | None) -> list[Json]:
 
 
 def _told(detector: Json) -> MutableJson:
-    told = {key: value for key, value in detector.items() if key != "apiKeySecret"}
-    if detector.get("apiKeySecret"):
-        told["apiKeyFile"] = f"{names.PATH_SECRETS}/{_file(detector)}"
+    told = dict(detector)
+    for field, _, written, ending in FILES:
+        if told.pop(field, None):
+            told[written] = f"{names.PATH_SECRETS}/{_file(detector)}{ending}"
     return told
 
 

@@ -9,6 +9,7 @@ import pytest
 from genaiservice.api import guard_config, names
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.jsontree import MutableJson, lookup
+from genaiservice.control.core import guard_detectors
 from genaiservice.control.core.guard_spec import config_tree
 from genaiservice.control.core.plan import Plan, plan
 from genaiservice.control.core.policy_tree import rendered
@@ -65,6 +66,20 @@ def test_the_guard_is_told_of_detectors_and_finds_the_key_as_a_file() -> None:
     ]
     mounts = lookup(profile, "spec", "container", "volumeMounts")
     assert names.PATH_SECRETS in {mount["mountPath"] for mount in mounts}
+
+
+def test_an_authority_of_its_own_is_a_file_too_and_older_guards_hear_of_none() -> None:
+    authority = {"caConfigMap": {"name": "house", "key": "ca.crt"}}
+    spec = with_detectors(DETECTOR | authority, DETECTOR | {"name": "other"})["spec"]
+    own, other = config_tree(NAMESPACE, SERVICE, spec)["detectors"]
+    assert own["caFile"] == f"{names.PATH_SECRETS}/detector-house-ca.crt"
+    assert "caFile" not in other
+    assert list(guard_detectors.sources(spec))[1] == {
+        "configMap": {
+            "name": "house",
+            "items": [{"key": "ca.crt", "path": "detector-house-ca.crt"}],
+        }
+    }
 
 
 def test_without_detectors_nothing_is_told_of_them() -> None:
