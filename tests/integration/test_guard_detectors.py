@@ -6,7 +6,6 @@ guard as people run it, which lets nothing out that was not judged.
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -391,7 +390,7 @@ def test_declared_open_it_passes_and_the_metric_tells(model: Upstream, tmp_path:
 def test_a_guard_that_is_stopped_waits_for_no_detector(
     model: Upstream, detector: Upstream, tmp_path: Path
 ) -> None:
-    """And what was not judged does not leave."""
+    """And what was not judged does not leave: the client is told in its protocol."""
     detector.script = hanging
     model.script = streaming("好", "的")
     limits = {"drainSeconds": 0.3}
@@ -400,8 +399,9 @@ def test_a_guard_that_is_stopped_waits_for_no_detector(
         raw.post("/v1/chat/completions", chat())
         eventually(lambda: len(detector.calls) > before)
         guard.terminate()
-        with suppress(ConnectionResetError):
-            assert "好" not in raw.to_end().decode()
+        ended = raw.to_end().decode()
+        assert "shutting_down" in ended
+        assert "好" not in ended
         assert guard.process.wait(10) == 0
 
 

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, cast
@@ -25,6 +25,7 @@ from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.exchange import Exchange, Options
 from genaiservice.guard.core.policy import Policy
 from genaiservice.guard.core.route import FORMS
+from genaiservice.guard.delivery import Delivery
 from genaiservice.guard.directive import DirectiveWatch
 from genaiservice.guard.headers import Field, passing, request_head
 from genaiservice.guard.holding import Larder
@@ -39,6 +40,7 @@ from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import Settings
 from genaiservice.guard.telemetry import Trace, Tracing
 from genaiservice.guard.traffic import Traffic
+from genaiservice.guard.turns import Turns
 from genaiservice.guard.upstream import Pool
 from genaiservice.guard.vigil import Vigil
 
@@ -80,6 +82,8 @@ class App:
         self._relays: set[Relay] = set()
         self.traffic = Traffic(parts.loop)
         self.draining = False
+        self._turns = Turns()
+        self._options = replace(parts.options, between=self._turns.between)
         config = parts.settings.config
         self._intake = Intake(
             config.limits,
@@ -99,7 +103,7 @@ class App:
     @property
     def held(self) -> int:
         """Characters of open answers that wait to be decided."""
-        return sum(relay.held_characters for relay in self._relays)
+        return sum(relay.exchange.held for relay in self._relays)
 
     def suspend(self, directive: Directive) -> None:
         """A new directive: what is open ends now, in order."""
@@ -192,7 +196,15 @@ class App:
     ) -> None:
         parts = self._parts
         target = request.raw_path
-        exchange = Exchange(policy, parts.options, int(parts.now().timestamp()))
+        exchange = Exchange(policy, self._options, int(parts.now().timestamp()))
+        vigil = Vigil(
+            answer,
+            client,
+            parts.loop,
+            patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
+            comments_after=parts.settings.config.limits.comment_seconds,
+        )
+        delivery = Delivery(answer, account, parts.metrics.pace, vigil)
         relay = Relay(
             exchange,
             answer,
@@ -200,15 +212,10 @@ class App:
             account,
             loop=parts.loop,
             record=self._record,
-            pace=parts.metrics.pace,
-            vigil=Vigil(
-                answer,
-                client,
-                parts.loop,
-                patience=parts.settings.config.upstream.between_bytes_timeout_seconds,
-                comments_after=parts.settings.config.limits.comment_seconds,
-            ),
+            delivery=delivery,
+            vigil=vigil,
             larder=parts.larder,
+            turns=self._turns,
             desk=parts.desk,
             detectors=parts.detectors,
         )
@@ -226,14 +233,15 @@ class App:
                 account.model, account.streaming = exchange.model, exchange.streaming
                 return
             body = await self._intake.body(request, account, answer)
-            relay.held = len(body)
-            relay.request(target.partition("?")[0], request.headers.get("Content-Type", ""), body)
+            relay.share.adopt(len(body))
+            path = target.partition("?")[0]
+            await relay.request(path, request.headers.get("Content-Type", ""), body)
             del body
             account.model = exchange.model
             account.streaming = exchange.streaming
             if relay.forward is not None:
                 await relay.run(parts.pool, self._head(request, account, trace))
-                _note_outcome(account, relay)
+                _note_outcome(account, delivery)
         finally:
             client.reader = None
             self._relays.discard(relay)
@@ -336,9 +344,9 @@ class App:
         )
 
 
-def _note_outcome(account: Account, relay: Relay) -> None:
+def _note_outcome(account: Account, delivery: Delivery) -> None:
     if account.route in OPERATIONS and account.upstream_status == 200:
-        found = outcome(relay.tail, stream=account.streaming)
+        found = outcome(delivery.tail, stream=account.streaming)
         account.finish_reasons = found.finish_reasons
         account.input_tokens = found.input_tokens
         account.output_tokens = found.output_tokens

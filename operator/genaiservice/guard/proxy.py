@@ -9,11 +9,10 @@ the answer and stops the model: fail closed.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from genaiservice.api.directive import Directive
 from genaiservice.guard.account import Account
@@ -33,11 +32,11 @@ from genaiservice.guard.core.effects import (
     Upload,
 )
 from genaiservice.guard.core.exchange import Exchange, State
-from genaiservice.guard.core.protocols import EVENTS
+from genaiservice.guard.delivery import Delivery
 from genaiservice.guard.headers import RESPONSE_OURS, Field, passing
-from genaiservice.guard.holding import Larder
+from genaiservice.guard.holding import Larder, Share
 from genaiservice.guard.inquiry import Inquiry
-from genaiservice.guard.metrics import Pace
+from genaiservice.guard.turns import LONG_BYTES, Queue, Step, Turns
 from genaiservice.guard.upstream import Connection, Pool, UpstreamFailedError
 from genaiservice.guard.vigil import Vigil
 
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
     from genaiservice.guard.labelling import LabelDesk
 
 log = logging.getLogger(__name__)
-
-TAIL_PARTS: Final = 4
 
 Recorder = Callable[[Decision, Account], None]
 
@@ -59,21 +56,20 @@ class Relay:
         "_chunked",
         "_client",
         "_connection",
+        "_delivery",
         "_desk",
         "_done",
-        "_exchange",
-        "_fields",
         "_files",
         "_inquiry",
-        "_larder",
+        "_last",
         "_loop",
-        "_pace",
+        "_queue",
         "_record",
         "_turn",
         "_vigil",
+        "exchange",
         "forward",
-        "held",
-        "tail",
+        "share",
     )
 
     def __init__(
@@ -85,57 +81,58 @@ class Relay:
         *,
         loop: asyncio.AbstractEventLoop,
         record: Recorder,
-        pace: Pace,
+        delivery: Delivery,
         vigil: Vigil,
         larder: Larder,
+        turns: Turns,
         desk: "LabelDesk | None" = None,
         detectors: "Detectors | None" = None,
     ) -> None:
         """`larder`: the memory that bodies share. `desk`: where files get their labels."""
-        self._exchange = exchange
+        self.exchange = exchange
         self._answer = answer
         self._client = client
         self._account = account
         self._loop = loop
         self._record = record
-        self._pace = pace
+        self._delivery = delivery
         self._vigil = vigil
         vigil.stalled = self._client_stalled
         self._connection: Connection | None = None
         self._chunked = False
         self._done = False
         self._turn: asyncio.Future[None] | None = None
-        self._fields: list[Field] = []
         self.forward: bytes | None = None
         """The body to send to the model; None when nothing goes there."""
-        self._files: tuple[File, ...] | None = None
-        self._larder = larder
-        self.held = 0
-        """How many bytes of the larder are ours: of the prompt, until the model answers, then of a
-        whole answer."""
+        self.share = Share(larder)
+        """Of the prompt, until the model answers, then of the answer."""
         self._desk = desk
         self._inquiry = Inquiry(detectors, loop, exchange, self._guarded) if detectors else None
-        self.tail: deque[bytes] = deque(maxlen=TAIL_PARTS)
-        """The last parts of the answer's body that went to the client."""
-
-    @property
-    def held_characters(self) -> int:
-        return self._exchange.held
+        self._files: tuple[File, ...] | None = None
+        self._queue = Queue(turns)
+        self._last: Step | None = None
+        """The end of a long answer, which is screened when it is there."""
 
     # -- called by the app
 
-    def request(self, path: str, content_type: str, body: bytes) -> None:
-        self._guarded(lambda: self._exchange.request(path, content_type, body))
+    async def request(self, path: str, content_type: str, body: bytes) -> None:
+        step = partial(self.exchange.request, path, content_type, body)
+        if len(body) <= LONG_BYTES:
+            self._guarded(step)
+        else:
+            await self._in_turns(step)
 
     def suspend(self, directive: Directive) -> None:
-        self._guarded(lambda: self._exchange.suspend(directive))
+        self._guarded(lambda: self.exchange.suspend(directive), hurry=True)
 
     def break_off(self, reason: str) -> None:
-        """Ends the exchange as if the model had broken off."""
+        """Ends the exchange as if the model had broken off, and asks nobody any more."""
         self._stop_upstream()
-        self.upstream_closed(reason)
-        if not self._done and self._exchange.waiting:
-            self._cut_off()  # no time for detectors: what they did not judge does not leave
+        if not self._done:
+            self._account.fault = reason
+        self._guarded(lambda: self.exchange.break_off(reason), hurry=True)
+        if not self._queue.busy:
+            self._check_end()
 
     async def run(self, pool: Pool, head: Callable[[int], bytes]) -> None:
         """Sends the request to the model and returns when the client has its answer.
@@ -176,7 +173,7 @@ class Relay:
         `target` is its path and content type. No part goes on before it was screened.
         """
         self._answer.keep_alive = False  # an answer may come before the whole request was read
-        self._guarded(lambda: self._exchange.open_upload(*target))
+        self._guarded(lambda: self.exchange.open_upload(*target))
         if self._done:
             return
         try:
@@ -192,13 +189,13 @@ class Relay:
         self._turn = self._loop.create_future()
         connection.send(head, self)
         async for part in parts:
-            self._guarded(partial(self._exchange.upload, part))
-            if self._done or self._exchange.state is not State.UPLOADING:
+            await self._in_turns(partial(self.exchange.upload, part))
+            if self._done or self.exchange.state is not State.UPLOADING:
                 break
             await connection.drained()
         else:
-            self._guarded(self._exchange.uploaded)
-            if self._exchange.state is State.ASKED:
+            self._guarded(self.exchange.uploaded)
+            if self.exchange.state is State.ASKED:
                 if chunked:
                     connection.write(b"0\r\n\r\n")
                 connection.written()
@@ -207,8 +204,11 @@ class Relay:
 
     async def _settle(self) -> None:
         """The model has said all: what remains is labels, and what detectors say."""
+        if self._last is not None:
+            await self._in_turns(self._last)
+            self._check_end()
         await self._label()
-        while not self._done and self._exchange.waiting:
+        while not self._done and self.exchange.waiting:
             self._turn = self._loop.create_future()
             await self._turn
 
@@ -225,7 +225,7 @@ class Relay:
         except Exception as error:
             self._collapse(error)
         else:
-            self._guarded(lambda: self._exchange.labelled(outcome))
+            self._guarded(lambda: self.exchange.labelled(outcome))
 
     # -- called by the upstream connection
 
@@ -234,18 +234,20 @@ class Relay:
         self._account.upstream_status = status
         self._let_go()
         content_type = b"".join(value for name, value in fields if name.lower() == b"content-type")
-        self._fields = passing(fields, RESPONSE_OURS)
-        self._guarded(lambda: self._exchange.response(status, content_type.decode("latin-1")))
+        self._delivery.fields = passing(fields, RESPONSE_OURS)
+        self._guarded(lambda: self.exchange.response(status, content_type.decode("latin-1")))
 
     def upstream_body(self, data: bytes) -> None:
         try:
-            effects = self._exchange.upstream(data)
+            effects = self.exchange.upstream(data)
             if len(effects) == 1 and type(effects[0]) is Send:
-                self._send(effects[0].data)  # what nearly every chunk comes to
+                self._delivery.send(effects[0].data)  # what nearly every chunk comes to
             elif effects:
                 self._perform(effects)
-            elif self._exchange.state is State.COLLECTING:
-                self._hold(len(data))
+            elif self.exchange.state is State.COLLECTING:
+                self._hold(self.share.bytes + len(data))
+            if self._inquiry is not None:
+                self._hold_unjudged()
         except Exception as error:
             self._collapse(error)
 
@@ -257,10 +259,13 @@ class Relay:
             return
         if error is not None and not self._done:
             self._account.fault = error
-        self._guarded(lambda: self._exchange.upstream_closed(error))
-        if not self._done and self._files is None and not self._exchange.waiting:
-            # The core owes an end for every end; without one the client must not wait for ever.
-            self._collapse(None)
+        step = partial(self.exchange.upstream_closed, error)
+        if error is None and self.share.bytes > LONG_BYTES and not self._done:
+            self._last = step
+            self._wake()
+            return
+        self._guarded(step)
+        self._check_end()
 
     # -- called by the client connection
 
@@ -283,21 +288,32 @@ class Relay:
     # -- within
 
     def _hold(self, size: int) -> None:
-        if self._larder.take(size):
-            self.held += size
-        else:
+        if not self._done and not self.share.hold(size):
             self.break_off("answers_held")
+
+    def _hold_unjudged(self) -> None:
+        """Of a streamed answer what waits for detectors."""
+        if self._inquiry is not None and self.exchange.state is State.STREAMING:
+            self._hold(self.exchange.held_bytes)
 
     def _let_go(self) -> None:
         self.forward = None
-        self._larder.free(self.held)
-        self.held = 0
+        self.share.hold(0)
 
-    def _guarded(self, step: Callable[[], list[Effect]]) -> None:
-        if self._done:
+    def _check_end(self) -> None:
+        if not self._done and self._files is None and not self.exchange.waiting:
+            # The core owes an end for every end; without one the client must not wait for ever.
+            self._collapse(None)
+
+    async def _in_turns(self, step: Step) -> None:
+        await self._queue.run(step, self._guarded, lambda: self._done)
+
+    def _guarded(self, step: Step, *, hurry: bool = False) -> None:
+        if self._done or self._queue.waits(step, hurry=hurry):
             return
         try:
             self._perform(step())
+            self._hold_unjudged()
         except Exception as error:
             self._collapse(error)
 
@@ -311,26 +327,22 @@ class Relay:
                 self._record(effect.decision, self._account)  # type: ignore[union-attr]
             else:
                 if out:
-                    self._send(b"".join(out))
+                    self._delivery.send(b"".join(out))
                     out = []
                 self._perform_rare(effect)
         if out:
-            self._send(b"".join(out))
+            self._delivery.send(b"".join(out))
 
     def _perform_rare(self, effect: Effect) -> None:
         match effect:
             case Begin(status=status, content_type=content_type):
-                self._answer.begin(status, content_type, self._fields)
-                streaming = self._exchange.state is State.STREAMING
-                self._vigil.begin(comments=streaming and content_type.startswith(EVENTS))
+                streaming = self.exchange.state is State.STREAMING
+                self._delivery.begin(status, content_type, streaming=streaming)
             case End():
                 self._answer.end()
                 self._finish()
-            case Respond(status=status, content_type=content_type, body=body):
-                self._account.first_sent = perf_counter()
-                self._account.sent_bytes += len(body)
-                self.tail.append(body)
-                self._answer.whole(status, content_type, body, self._fields)
+            case Respond():
+                self._delivery.whole(effect)
                 self._finish()
             case Forward(body=body):
                 self.forward = body
@@ -345,18 +357,6 @@ class Relay:
                 self._wake()
             case _ if self._inquiry is not None:
                 self._inquiry.perform(effect)
-
-    def _send(self, data: bytes) -> None:
-        if data:  # an empty chunk would end a chunked body
-            now = perf_counter()
-            if self._account.first_sent is None:
-                self._account.first_sent = now
-            else:
-                self._pace.add(now - self._vigil.sent_at)
-            self._vigil.sent_at = now
-            self._account.sent_bytes += len(data)
-            self.tail.append(data)
-            self._answer.send(data)
 
     def _stop_upstream(self) -> None:
         connection, self._connection = self._connection, None

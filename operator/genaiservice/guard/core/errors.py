@@ -198,10 +198,28 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
         _problem(
             ("too many large answers are held at once", "同时处理的大型回答过多"),
             (
-                "a whole answer is held until it is screened and labelled, and memory is bounded",
-                "完整回答须先审核并添加标识，可用内存有限",
+                "what is not screened, labelled or judged yet is held, and memory is bounded",
+                "尚未审核、检测或添加标识的回答须先暂存，可用内存有限",
             ),
             ("try again later; operators: add replicas", "请稍后重试；运维请增加副本"),
+        ),
+    ),
+    "shutting_down": (
+        503,
+        "upstream_error",
+        _problem(
+            (
+                "the answer was cut off: this instance is shutting down",
+                "回答已中止：该实例正在关闭",
+            ),
+            (
+                "its time to end what is open is over, and what is not screened does not leave",
+                "收尾时限已到，未经审核的内容不予输出",
+            ),
+            (
+                "send the request again; operators: raise spec.guard.limits.drainSeconds",
+                "请重新发送请求；运维可调大 spec.guard.limits.drainSeconds",
+            ),
         ),
     ),
     "upstream_unreachable": (
@@ -286,6 +304,7 @@ _UPSTREAM: Final = {
     "first_byte_timeout": "upstream_timeout",
     "between_bytes_timeout": "upstream_timeout",
     "answers_held": "answers_held",
+    "drain_timeout": "shutting_down",
 }
 
 

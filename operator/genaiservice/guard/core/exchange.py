@@ -46,18 +46,10 @@ from genaiservice.guard.core.request import Passage, RefusedError, Request
 from genaiservice.guard.core.review import Review, review_of
 from genaiservice.guard.core.reviewed import Reviewed, opened
 from genaiservice.guard.core.route import DIALECTS, FORMS, lists_models
-from genaiservice.guard.core.screener import ScreeningLimitError
 from genaiservice.guard.core.states import TABLE, Call, State
 from genaiservice.guard.core.telling import Teller
 
-__all__ = [
-    "DEFAULT_LABEL",
-    "TABLE",
-    "Call",
-    "Exchange",
-    "Options",
-    "State",
-]
+__all__ = ["DEFAULT_LABEL", "TABLE", "Call", "Exchange", "Options", "State"]
 
 
 class Exchange:
@@ -98,6 +90,11 @@ class Exchange:
     def held(self) -> int:
         """How many characters of a streamed answer wait to be decided."""
         return self._stream.held if self._stream else 0
+
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of a streamed answer wait for detectors."""
+        return self._stream.held_bytes if isinstance(self._stream, Reviewed) else 0
 
     @property
     def waiting(self) -> bool:
@@ -141,10 +138,19 @@ class Exchange:
         """The model's body ended: orderly (None), or broke off.
 
         `error` is one of `connect_failed`, `connect_timeout`, `first_byte_timeout`,
-        `between_bytes_timeout`, `reset`, `protocol_error`; another word counts as
-        `protocol_error`. Before `response` it becomes an HTTP 502 or 504.
+        `between_bytes_timeout`, `reset`, `protocol_error`, `answers_held`, `drain_timeout`;
+        another word counts as `protocol_error`. Before `response` it becomes an HTTP 502 or 504.
         """
         return self._call(Call.CLOSED, None if error is None else errors.of_upstream(error))
+
+    def break_off(self, fault: str) -> list[Effect]:
+        """The same, and nobody waits any more: what detectors have not judged does not leave."""
+        effects = self.upstream_closed(fault)
+        if self._stream is not None and self._state is State.STREAMING:
+            self._state, reason = State.DONE, errors.of_upstream(fault)
+            record = Record(self._teller.decision(Direction.OUTPUT, Action.ERROR, reason))
+            effects += [*self._stream.fail(reason), record]
+        return effects
 
     def answered(self, number: int, outcome: Outcome) -> list[Effect]:
         """The detectors' outcome of the `Ask` with this number; a late one changes nothing."""
@@ -181,14 +187,10 @@ class Exchange:
         self._teller.rules = RULES[dialect]
         try:
             given = protocols.read(dialect, content_type, body)
+            asked = self._asked = given.asked
+            decisions = prompt.screen(self._policy, self._options, given.passages)
         except RefusedError as error:
             return self._refuse(error.reason, error.where)
-        asked = self._asked = given.asked
-        try:
-            decisions = prompt.screen(self._policy, self._options.input, given.passages)
-        except ScreeningLimitError:
-            where = given.passages[0].name if given.passages else ""
-            return self._refuse("request_invalid", where.partition("[")[0])
         records: list[Effect] = [Record(decision) for decision in decisions]
         actions = {decision.action for decision in decisions}
         masked = Action.MASK in actions
@@ -230,8 +232,6 @@ class Exchange:
             effects, stopped = form.screen(self._policy, self._options, self._form, data)
         except RefusedError as error:
             return [*self._refuse(error.reason, error.where), CloseUpstream()]
-        except ScreeningLimitError:
-            return [*self._refuse("request_invalid"), CloseUpstream()]
         if not stopped:
             return effects
         self._state = State.DONE

@@ -6,18 +6,21 @@ tool call. In Observe mode, and for classes whose action is Flag, screeners only
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from genaiservice.api.guard_config import Screening
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.logprobs import Spelling
-from genaiservice.guard.core.options import Hears, Options
+from genaiservice.guard.core.options import Hears, Options, go_on
 from genaiservice.guard.core.place import told
 from genaiservice.guard.core.policy import Policy
-from genaiservice.guard.core.screener import Hit, Screener
+from genaiservice.guard.core.screener import WHOLE_LIMIT, Hit, Screener
 from genaiservice.guard.core.unescape import Unescaper
 
 Path: TypeAlias = tuple[str | int, ...]
+
+SLICE: Final = 512
+"""So many characters of a whole text are screened at a time, once they are normalised."""
 
 
 class Field:
@@ -82,6 +85,27 @@ class Field:
             watcher.feed(meant)
         return text if self._screener is None else self._screener.feed(meant)
 
+    def whole(self, text: str, between: Callable[[], None] = go_on) -> str:
+        """What may leave of a text that is there entirely; `between` is called after each slice."""
+        return self._sliced(self.feed, text, between) + self.flush()
+
+    def _sliced(self, feed: Callable[[str], str], text: str, between: Callable[[], None]) -> str:
+        """The result does not depend on the cuts (`screener`); time and memory of a step do."""
+        screeners = [one for one in (self._screener, *self._watchers) if one is not None]
+        for screener in screeners:
+            screener.limit = WHOLE_LIMIT
+        out, at = [], 0
+        while at < len(text):
+            # What is open is read again with every slice: with longer ones, all stays linear.
+            size = max((screener.open for screener in screeners), default=0) + SLICE
+            piece = text[at : at + size]
+            for screener in screeners[:1]:
+                piece = screener.no_longer(piece, size)
+            out.append(feed(piece))
+            at += len(piece)
+            between()
+        return "".join(out)
+
     def flush(self) -> str:
         rest = "" if self._escapes is None else self._escapes.flush()
         for watcher in self._watchers:
@@ -119,6 +143,12 @@ class Heard(Field):
         if out:
             self._hears(self._source, out, self._whole)
         return out
+
+    def whole(self, text: str, between: Callable[[], None] = go_on) -> str:
+        out = self._sliced(self._plain, text, between)
+        if out:
+            self._hears(self._source, out, self._whole)
+        return out + self.flush()
 
     def flush(self) -> str:
         out = super().flush()
@@ -169,7 +199,7 @@ def clean(policy: Policy, mode: Screening, text: str) -> bool:
     if mode is not Screening.BLOCK or policy.enforced is None:
         return True
     field = Field(policy, mode, ())
-    return field.feed(text) + field.flush() == text and not field.blocked
+    return field.whole(text) == text and not field.blocked
 
 
 def decision(

@@ -95,7 +95,7 @@ def screen(
     """What may go on of this part, and whether it must not: then only the records."""
     effects: list[Effect] = []
     for part, passage in upload.feed(data):
-        found = prompt.screen(policy, options.input, [passage] if passage else [])
+        found = prompt.screen(policy, options, [passage] if passage else [])
         effects += map(Record, found)
         if any(decision.action in (Action.BLOCK, Action.MASK) for decision in found):
             # The length of the form may be announced: a mask would change it.

@@ -13,6 +13,10 @@ Hears: TypeAlias = Callable[[tuple[int | str, ...], str, bool], None]
 """Hears the texts of an answer as they may leave: which one, its next piece, whether whole."""
 
 
+def go_on() -> None:
+    """Nobody waits for a turn."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     input: Screening = Screening.BLOCK
@@ -27,5 +31,7 @@ class Options:
     """Largest answer that is not streamed; it is held whole until it is screened."""
     review: ReviewOptions | None = None
     """What detectors are asked about; None without detectors."""
+    between: Callable[[], None] = go_on
+    """Called between the slices of texts that are there entirely; it may wait, or raise."""
     hears: Hears | None = None
     """Set for one exchange only, by its `Review`."""

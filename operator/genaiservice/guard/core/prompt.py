@@ -5,18 +5,25 @@ from genaiservice.api.guard_config import Screening
 from genaiservice.guard.core.effects import Action, Decision, Direction
 from genaiservice.guard.core.field import Field, decision
 from genaiservice.guard.core.holdback import merge
+from genaiservice.guard.core.options import Options
 from genaiservice.guard.core.policy import Policy
-from genaiservice.guard.core.request import Passage
-from genaiservice.guard.core.screener import Hit, mask_over
+from genaiservice.guard.core.request import Passage, RefusedError
+from genaiservice.guard.core.screener import Hit, ScreeningLimitError, mask_over
 
 
-def screen(policy: Policy, mode: Screening, passages: list[Passage]) -> list[Decision]:
-    """What was found. Masks are written into the passages; a Block leaves the rest unread."""
+def screen(policy: Policy, options: Options, passages: list[Passage]) -> list[Decision]:
+    """What was found. Masks are written into the passages; a Block leaves the rest unread.
+
+    Raises `RefusedError` for a text that cannot be screened.
+    """
     decisions: list[Decision] = []
+    mode = options.input
     for passage in passages:
         field = Field(policy, mode, (passage.name,), escaped=passage.escaped)
-        field.feed(passage.text)
-        field.flush()
+        try:
+            field.whole(passage.text, options.between)
+        except ScreeningLimitError:
+            raise RefusedError("request_invalid", passage.name.partition("[")[0]) from None
         decisions += (decision(policy, mode, Direction.INPUT, hit, field) for hit in field.hits)
         if field.blocked:
             break

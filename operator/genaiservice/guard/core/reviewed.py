@@ -64,6 +64,10 @@ class Reviewed:
     def held(self) -> int:
         return self._stream.held + self._review.held
 
+    @property
+    def held_bytes(self) -> int:
+        return 0 if self.finished else self._size
+
     def feed(self, data: bytes) -> list[Effect]:
         if self._closed or self.finished:
             return []

@@ -27,6 +27,9 @@ from genaiservice.guard.core.words import WORDY, Gaps
 
 CONTEXT_LIMIT: Final = 16_384
 """Most characters kept open: blanks without end inside a term must not fill the memory."""
+WHOLE_LIMIT: Final = 65_536
+"""The same of a text that is there entirely, as long as no more than `CONTEXT_LIMIT` of them are
+seen: a table of empty rows after an open prefix is an honest prompt."""
 PLAIN_SIZE: Final = 64
 """Up to this many characters (a streamed chunk) the short path is the quicker one."""
 
@@ -78,6 +81,7 @@ class Screener:
         "_words",
         "blocked",
         "hits",
+        "limit",
     )
 
     def __init__(
@@ -99,6 +103,7 @@ class Screener:
         self._opens = terms.opens
         self._words = bool(terms.words)
         self._behind = (BehindRuns if normaliser.repeats else Behind)(normaliser)
+        self.limit = CONTEXT_LIMIT
         self._gap = 0  # after the context, when words count in it
         self.blocked: Hit | None = None
         self.hits: list[Hit] = [] if hits is None else hits
@@ -121,6 +126,17 @@ class Screener:
         """Characters that wait."""
         return len(self._context) - self._sent
 
+    @property
+    def open(self) -> int:
+        """Characters that are looked at again with the next ones."""
+        return len(self._context)
+
+    def no_longer(self, text: str, size: int) -> str:
+        """The beginning of `text` that is not longer once it is normalised (or one character)."""
+        while len(text) > 1 and len(text.translate(self._table)) > size:
+            text = text[: len(text) // 2]  # there are characters that become eighteen
+        return text
+
     def feed(self, text: str) -> str:
         """What may leave now; the very `text` when it leaves whole and nothing waited."""
         if self.blocked is not None:
@@ -128,7 +144,7 @@ class Screener:
         more = text.translate(self._table)
         if self._allowed is not None or self._sent:
             return self._advance(text, more)
-        if not more and 0 < len(self._context) < CONTEXT_LIMIT and self._decides_nothing(text):
+        if not more and 0 < len(self._context) < self.limit and self._decides_nothing(text):
             self._context += text
             return ""
         # Nearly every chunk ends in here: nothing found, perhaps the end opens a term.
@@ -169,7 +185,7 @@ class Screener:
         """One step in full: find, decide, release, and keep what the next step needs."""
         whole, normal = self._context + text, self._normal + more
         size = len(normal)
-        if not final and len(self._context) > CONTEXT_LIMIT:
+        if not final and len(self._context) > CONTEXT_LIMIT and self._too_much():
             raise ScreeningLimitError
         starts = self._normaliser.starts(whole, normal)
         gaps = self._gaps(whole, normal, starts)
@@ -205,6 +221,9 @@ class Screener:
         until = frontier(len(whole), self._sent, undecided, masked)
         rest = len(whole) if keep == size else _origin(starts, keep)
         return self._release(whole, normal, starts, (until, rest), masked)
+
+    def _too_much(self) -> bool:
+        return len(self._context) > self.limit or len(self._normal) > CONTEXT_LIMIT
 
     def _decides_nothing(self, text: str) -> bool:
         """Blanks after an open prefix; after a word, when the gap that they widen was as wide."""
@@ -280,19 +299,16 @@ class Screener:
         return blocks
 
     def _replay(self, text: str, cut: int) -> str:
-        """A Block hit lies in `text`: step to it by single characters.
+        """A Block hit lies in `text`: step to it by halves, down to single characters.
 
         So what leaves before it is the same as if the characters had come one by one.
         """
-        table = self._table
-        cut = max(cut, 0)
-        steps = [text[:cut], *text[cut:]] if cut else [*text]
-        released = []
-        for step in steps:
-            released.append(self._advance(step, step.translate(table)))
-            if self.blocked is not None:
-                break
-        return "".join(released)
+        cut = cut if 0 < cut < len(text) else len(text) // 2
+        out = ""
+        for half in (text[:cut], text[cut:]):
+            if self.blocked is None:
+                out += self._advance(half, half.translate(self._table))
+        return out
 
     def _decide(self, found: list[Found], starts: Offsets) -> None:
         for hit in sorted(found, key=_by_end):

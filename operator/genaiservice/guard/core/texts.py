@@ -148,7 +148,7 @@ class Texts:
         out = self._known.get((escaped, text))
         if out is None:
             field = self._field(path, visible=visible, whole=True)
-            out = field.feed(text) + field.flush()
+            out = field.whole(text, self._options.between)
             if field.hits:
                 self._note(field)
             if len(self._known) < KNOWN_LIMIT:

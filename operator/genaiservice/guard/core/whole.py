@@ -71,7 +71,7 @@ def _choice(
     altered, whole, said = False, True, ""
     for text in texts(item):
         field = choice.field(text.path)
-        out = field.feed(text.value) + field.flush()
+        out = field.whole(text.value, options.between)
         whole = whole and out == text.value
         if is_visible(text.path):
             said += text.original

@@ -2,6 +2,7 @@
 """Tables of the dialects beside chat: leaks by odd places, unknown events, errors, refusals."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,27 @@ from genaiservice.api.guard_config import LabelMode
 from genaiservice.api.problem import Text
 from genaiservice.guard.core.effects import (
     CloseUpstream,
+    Direction,
     Effect,
     Forward,
     Respond,
     Upload,
 )
 from genaiservice.guard.core.exchange import Exchange, Options
+from genaiservice.guard.core.opinion import ReviewOptions
 from tests.unit.guard.core import dialects
-from tests.unit.guard.core.talk import MASKED, POLICY, REFUSAL, TERM, UNLABELLED, Heard, ask, policy
+from tests.unit.guard.core.talk import (
+    MASKED,
+    POLICY,
+    REFUSAL,
+    TERM,
+    UNLABELLED,
+    Heard,
+    ask,
+    policy,
+    request,
+    words,
+)
 
 PATHS = {
     "/v1/responses": dialects.responses_request,
@@ -32,6 +46,12 @@ SPEAKING: dict[str, Any] = {
     "/v1/messages": dialects.messages_stream,
     "/api/chat": dialects.ollama_stream,
     "/api/generate": partial(dialects.ollama_stream, generate=True),
+}
+READERS: dict[str, Any] = {
+    "/v1/responses": dialects.responses_read,
+    "/v1/messages": dialects.messages_read,
+    "/api/chat": dialects.ollama_read,
+    "/api/generate": dialects.ollama_read,
 }
 TYPES = {"/api/chat": "application/x-ndjson", "/api/generate": "application/x-ndjson"}
 
@@ -470,6 +490,30 @@ def test_a_suspension_ends_a_stream_in_its_dialect(path: str) -> None:
     assert heard.closed
     assert "已停止" in heard.body.decode()
     assert "error" in heard.body.decode()
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", *PATHS])
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_is_not_judged_when_time_is_over_ends_with_an_error(path: str, complete: bool) -> None:
+    """As the end of the drain does it: the client is told in its protocol, and sees nothing."""
+    options = replace(UNLABELLED, review=ReviewOptions(directions=frozenset({Direction.OUTPUT})))
+    exchange, heard = ask(PATHS.get(path, request)(), path=path, options=options)
+    heard.take(exchange.response(200, TYPES.get(path, "text/event-stream")))
+    speaking = SPEAKING.get(path, lambda script: words(*script[0][1]))
+    events = speaking([("text", ["说得", "很好"])])
+    for data in events if complete else events[:-2]:
+        heard.take(exchange.upstream(data))
+    if complete:
+        heard.take(exchange.upstream_closed(None))
+    assert not heard.ended
+    heard.take(exchange.break_off("drain_timeout"))
+    assert heard.ended
+    assert heard.closed
+    assert "shutting down" in heard.body.decode()
+    assert "说得" not in heard.body.decode()
+    assert [one.reason for one in heard.decisions] == ["shutting_down"]
+    if path in READERS:
+        assert READERS[path](heard.body).error is not None
 
 
 # Whole answers.
