@@ -60,6 +60,13 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one series more per series, and nobody asks for it
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        self._requests(registry)
+        self._answers(registry)
+        self._policies(registry)
+        self._users(registry)
+        self._detectors(registry)
+
+    def _requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "genai_guard_requests_total",
             "Requests answered, by route and HTTP status.",
@@ -77,6 +84,8 @@ class Metrics:
             "Requests on further paths of the configuration, which pass unscreened.",
             registry=registry,
         )
+
+    def _answers(self, registry: CollectorRegistry) -> None:
         self.first_token = Histogram(
             "genai_guard_time_to_first_chunk_seconds",
             "From the request to the first bytes of the answer's body towards the client.",
@@ -110,6 +119,8 @@ class Metrics:
             "Clients that left before their answer ended; the model was stopped at once.",
             registry=registry,
         )
+
+    def _policies(self, registry: CollectorRegistry) -> None:
         self.policy_loads = Counter(
             "genai_guard_policy_loads_total",
             "Attempts to load the policy file, by outcome.",
@@ -125,9 +136,6 @@ class Metrics:
         self.terms = Gauge(
             "genai_guard_policy_terms", "Terms of the policy in force.", registry=registry
         )
-
-        self._users(registry)
-        self._detectors(registry)
 
     def _detectors(self, registry: CollectorRegistry) -> None:
         self.detector_questions = Counter(

@@ -12,15 +12,14 @@ import logging
 import signal
 import sys
 import uuid
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
-from aiohttp import web
 
 from genaiservice import __version__
-from genaiservice.api.detector_config import Detector, DetectorWindow
 from genaiservice.api.directive import Directive
 from genaiservice.api.problem import ProblemError
 from genaiservice.guard import clock, logs
@@ -30,10 +29,8 @@ from genaiservice.guard.app import App, Parts
 from genaiservice.guard.capacity import LEAST, most_connections, raise_file_limit
 from genaiservice.guard.client import ClientServer
 from genaiservice.guard.copies import copies_for
-from genaiservice.guard.core.effects import Direction
-from genaiservice.guard.core.exchange import Options
-from genaiservice.guard.core.opinion import ReviewOptions
 from genaiservice.guard.directive import DirectiveWatch
+from genaiservice.guard.exchange_options import options
 from genaiservice.guard.holding import BODIES, HELD_BYTES, Larder
 from genaiservice.guard.metrics import Metrics
 from genaiservice.guard.policy import PolicyStore
@@ -41,7 +38,7 @@ from genaiservice.guard.readiness import Readiness, UpstreamProbe
 from genaiservice.guard.reception import reception_of
 from genaiservice.guard.record import DecisionLog
 from genaiservice.guard.settings import EXIT_BAD_SETTINGS, Settings, explain, load
-from genaiservice.guard.telemetry import tracing_for
+from genaiservice.guard.telemetry import Tracing, tracing_for
 from genaiservice.guard.upstream import Pool
 
 if TYPE_CHECKING:
@@ -49,7 +46,6 @@ if TYPE_CHECKING:
     from genaiservice.guard.labelling import LabelDesk
 
 FLUSH_SECONDS = 5.0
-GRACE_SECONDS = 1.0
 BACKLOG = 1024
 
 _PORTS = {
@@ -79,6 +75,18 @@ def main(config: Path) -> int:
         return runner.run(process.run())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What is built inside the loop, and ended there."""
+
+    app: App
+    pool: Pool
+    probe: UpstreamProbe
+    tracing: Tracing
+    guard: ClientServer
+    admin: ClientServer
+
+
 class Process:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -104,7 +112,23 @@ class Process:
         )
 
     async def run(self) -> int:
+        """Serves until a signal; the exit code."""
         loop = asyncio.get_running_loop()
+        serving = self._build(loop)
+        self._gauges(serving.app)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._load()
+        try:
+            listeners = await self._listen(loop, serving)
+        except OSError as error:
+            log.error("cannot listen", extra={"reason": error.strerror or str(error), **_PORTS})
+            return 1
+        await self._serve(serving, listeners)
+        await self._end(serving)
+        return 0
+
+    def _build(self, loop: asyncio.AbstractEventLoop) -> Serving:
         config = self._settings.config
         tracing = tracing_for(config, __version__)
         pool = Pool(config.upstream, loop)
@@ -127,6 +151,21 @@ class Process:
             )
         )
         probe = UpstreamProbe(pool)
+        return Serving(
+            app=app,
+            pool=pool,
+            probe=probe,
+            tracing=tracing,
+            guard=ClientServer(
+                app.handle,
+                head_seconds=config.limits.header_seconds,
+                connections=most_connections(config.limits.concurrent_requests, raise_file_limit()),
+            ),
+            admin=self._admin(app, probe),
+        )
+
+    def _admin(self, app: App, probe: UpstreamProbe) -> ClientServer:
+        limits = self._settings.config.limits
         readiness = Readiness(
             policies=self.policies,
             decisions=self.decisions,
@@ -135,80 +174,73 @@ class Process:
             draining=lambda: app.draining,
             store_down=lambda: self.reception.store_down,
         )
-        self._gauges(app)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        drain_seconds = limits.drain_seconds
+        pages = Admin(readiness, self.metrics, quiet=lambda: app.traffic.quiet(drain_seconds))
+        return ClientServer(pages.handle, head_seconds=limits.header_seconds, connections=LEAST)
+
+    def _load(self) -> None:
+        """What must be read before anything is served."""
         self.decisions.start()
         self.directive.refresh()
         # The libraries live as long as the process; the collector need not walk them. Policies do
         # not: what is frozen and part of a cycle would never be freed.
         gc.collect()
         gc.freeze()
-        band_policies = self.reception.content_policies.values()
-        for store in (self.policies, *band_policies):
+        for store in self._stores():
             store.start()
-        drain_seconds = config.limits.drain_seconds
-        pages = Admin(readiness, self.metrics, quiet=lambda: app.traffic.quiet(drain_seconds))
-        admin = ClientServer(
-            pages.handle, head_seconds=config.limits.header_seconds, connections=LEAST
-        )
-        server = ClientServer(
-            app.handle,
-            head_seconds=config.limits.header_seconds,
-            connections=most_connections(config.limits.concurrent_requests, raise_file_limit()),
-        )
-        try:
-            listeners = await self._listen(loop, server, admin)
-        except OSError as error:
-            log.error("cannot listen", extra={"reason": error.strerror or str(error), **_PORTS})
-            return 1
-        async with asyncio.TaskGroup() as tasks:
-            watches = [
-                tasks.create_task(watch)
-                for watch in (
-                    self.policies.watch(),
-                    self.directive.watch(),
-                    probe.watch(),
-                    *([self.detectors.run()] if self.detectors is not None else []),
-                    *(store.watch() for store in band_policies),
-                )
-            ]
-            await self._stop.wait()
-            log.info("shutting down", extra={"open": app.traffic.open})
-            await app.drain(config.limits.drain_seconds)
-            for listener in listeners:
-                listener.close()
-            for watch in watches:
-                watch.cancel()
-        for web_server in (server, admin):
-            web_server.pre_shutdown()  # idle connections end now, not after the timeout
-            await web_server.shutdown(FLUSH_SECONDS)
-        pool.close()
-        if self.desk is not None:
-            self.desk.close()
-        await self.reception.close()
-        self.decisions.note("stop")
-        written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
-        await asyncio.to_thread(tracing.close)
-        if self.copies is not None:
-            await asyncio.to_thread(self.copies.close)
-        log.info("ended", extra={"decisions_written": written})
-        return 0
+
+    def _stores(self) -> tuple[PolicyStore, ...]:
+        return (self.policies, *self.reception.content_policies.values())
 
     async def _listen(
-        self, loop: asyncio.AbstractEventLoop, server: web.Server, admin: web.Server
+        self, loop: asyncio.AbstractEventLoop, serving: Serving
     ) -> list[asyncio.Server]:
         listen = self._settings.config.listen
         listeners = []
         for name, factory, port in (
-            ("guard", server, listen.port),
-            ("admin", admin, listen.admin_port),
+            ("guard", serving.guard, listen.port),
+            ("admin", serving.admin, listen.admin_port),
         ):
             listener = await loop.create_server(factory, listen.host, port, backlog=BACKLOG)
             listeners.append(listener)
             bound = listener.sockets[0].getsockname()[1]
             log.info("listening", extra={"listener": name, "host": listen.host, "port": bound})
         return listeners
+
+    async def _serve(self, serving: Serving, listeners: list[asyncio.Server]) -> None:
+        """Until the signal, and on until the open streams are over."""
+        async with asyncio.TaskGroup() as tasks:
+            watches = [
+                tasks.create_task(watch)
+                for watch in (
+                    self.directive.watch(),
+                    serving.probe.watch(),
+                    *([self.detectors.run()] if self.detectors is not None else []),
+                    *(store.watch() for store in self._stores()),
+                )
+            ]
+            await self._stop.wait()
+            log.info("shutting down", extra={"open": serving.app.traffic.open})
+            await serving.app.drain(self._settings.config.limits.drain_seconds)
+            for listener in listeners:
+                listener.close()
+            for watch in watches:
+                watch.cancel()
+
+    async def _end(self, serving: Serving) -> None:
+        for web_server in (serving.guard, serving.admin):
+            web_server.pre_shutdown()  # idle connections end now, not after the timeout
+            await web_server.shutdown(FLUSH_SECONDS)
+        serving.pool.close()
+        if self.desk is not None:
+            self.desk.close()
+        await self.reception.close()
+        self.decisions.note("stop")
+        written = await asyncio.to_thread(self.decisions.close, FLUSH_SECONDS)
+        await asyncio.to_thread(serving.tracing.close)
+        if self.copies is not None:
+            await asyncio.to_thread(self.copies.close)
+        log.info("ended", extra={"decisions_written": written})
 
     def _policy_outcome(self, outcome: str) -> None:
         self.metrics.policy_loads.labels(outcome).inc()
@@ -303,31 +335,3 @@ class Process:
             "Decisions lost because the queue was full.",
             lambda: float(self.decisions.dropped),
         )
-
-
-def review_options(detectors: tuple[Detector, ...], window: DetectorWindow) -> ReviewOptions | None:
-    """What the core must know of them; None where there are none."""
-    if not detectors:
-        return None
-    sides = {side for detector in detectors for side in detector.apply_to}
-    return ReviewOptions(
-        directions=frozenset(one for one in Direction if one.value.capitalize() in sides),
-        window_characters=window.characters,
-        window_seconds=window.seconds,
-        # A net only: each detector's own time is over before.
-        budget_seconds=max(one.timeout_seconds for one in detectors) + GRACE_SECONDS,
-    )
-
-
-def options(settings: Settings) -> Options:
-    """What the configuration says of every exchange, in the words of the core."""
-    config = settings.config
-    return Options(
-        input=config.screening.input,
-        output=config.screening.output,
-        label=config.label.mode,
-        label_text=config.label.text,
-        paths=frozenset(config.paths),
-        review=review_options(config.detectors, config.detector_window),
-        files=config.media is not None,
-    )
