@@ -366,6 +366,12 @@ def test_without_an_opinion_the_guard_refuses_and_names_the_reason(
             assert error(body)["code"] == "detector_unavailable"
             assert status == (200 if stream else 503)
             assert "好" not in body.decode().replace("\\", "")
+        assert guard.admin("/readyz")[0] == 200  # another replica would ask the same detector
+        state = {"leftAlone": False, "failsOpen": False, "lastFault": "timeout"}
+        assert guard.readiness()["detectors"] == {"house": state}
+        detector.script = judging
+        assert exchange(guard)[0] == 200
+        assert guard.readiness()["detectors"]["house"]["lastFault"] == ""
         assert "Traceback" not in guard.log()
         assert guard.metric("genai_guard_open_requests") == 0
 

@@ -42,6 +42,8 @@ class Asked:
     ) -> None:
         self.detector = detector
         self.breaker = Breaker()
+        self.last_fault = ""
+        """Why it gave no opinion when it was asked last; empty when it gave one."""
         self._heard = heard
         self._clock = clock
         self._address = detector.url + PATHS[detector.kind]
@@ -58,15 +60,23 @@ class Asked:
     def is_left_alone(self) -> bool:
         return self.breaker.position is not Position.CLOSED
 
+    def state(self, now: Callable[[], datetime]) -> dict[str, bool | str]:
+        """For who looks after it. It never makes the guard unready: see `readiness`."""
+        return {
+            "leftAlone": self.is_left_alone(),
+            "failsOpen": self.fails_open(now),
+            "lastFault": self.last_fault,
+        }
+
     async def opinion(self, direction: Direction, text: str) -> tuple[Finding, ...]:
         """Raises `NoOpinionError`, within the detector's time."""
         began, said = monotonic(), "withdrawn"
         try:
             found = await self._within_time(direction, text)
-            said = "found" if found else "passed"
+            said, self.last_fault = "found" if found else "passed", ""
             return found
         except NoOpinionError as error:
-            said = error.fault
+            said = self.last_fault = error.fault
             raise
         finally:
             self._heard(self.detector.name, said, monotonic() - began)
@@ -184,6 +194,9 @@ class Detectors:
         self.all = tuple(Asked(detector, folder, heard) for detector in detectors)
         self._now = now
         self._tasks: asyncio.TaskGroup | None = None
+
+    def states(self) -> dict[str, dict[str, bool | str]]:
+        return {one.detector.name: one.state(self._now) for one in self.all}
 
     async def run(self) -> None:
         """Until it is cancelled; what is under way then is withdrawn."""

@@ -173,6 +173,7 @@ class Process:
             probe=probe,
             draining=lambda: app.draining,
             store_down=lambda: self.reception.store_down,
+            detectors=self.detectors.states if self.detectors is not None else None,
         )
         drain_seconds = limits.drain_seconds
         pages = Admin(readiness, self.metrics, quiet=lambda: app.traffic.quiet(drain_seconds))

@@ -3,6 +3,8 @@
 
 Ready means: a policy is in force, decisions can be recorded, the model answers, and no shutdown
 has begun. A suspended guard is ready: its 451 with the reason is the answer that clients must get.
+A detector that fails is told, and the guard stays ready: all replicas ask the same one, so all would
+leave the Service at once, and clients would get no answer in the place of the one with the reason.
 """
 
 import asyncio
@@ -99,6 +101,8 @@ class Readiness:
     """Why the shared store of users does not serve; it is told, and the guard stays ready, since
     what happens then is declared."""
 
+    detectors: Callable[[], dict[str, dict[str, bool | str]]] | None = None
+
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Ready or not, and each fact as it is."""
         policy = self.policies.current
@@ -124,6 +128,8 @@ class Readiness:
             },
             "users": {"storeDown": self.store_down()},
         }
+        if self.detectors is not None:
+            facts["detectors"] = self.detectors()
         ready = all(fact.get("ok", True) for fact in facts.values())
         return ready, {"ready": ready, **facts}
 

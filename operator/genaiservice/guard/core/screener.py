@@ -27,7 +27,7 @@ from genaiservice.guard.core.words import WORDY, Gaps
 
 CONTEXT_LIMIT: Final = 16_384
 """Most characters kept open: blanks without end inside a term must not fill the memory."""
-WHOLE_LIMIT: Final = 65_536
+WHOLE_LIMIT: Final = 32_768
 """The same of a text that is there entirely, as long as no more than `CONTEXT_LIMIT` of them are
 seen: a table of empty rows after an open prefix is an honest prompt."""
 PLAIN_SIZE: Final = 64
