@@ -3,8 +3,8 @@
 
 Ready means: a policy is in force, decisions can be recorded, the model answers, and no shutdown
 has begun. A suspended guard is ready: its 451 with the reason is the answer that clients must get.
-A detector that fails is told, and the guard stays ready: all replicas ask the same one, so all would
-leave the Service at once, and clients would get no answer in the place of the one with the reason.
+A detector that fails is told, and the guard stays ready: all replicas ask the same one, so all
+would leave the Service at once, and nobody would answer with the reason.
 """
 
 import asyncio

@@ -19,7 +19,7 @@ from genaiservice.guard.core.unescape import Unescaper
 
 Path: TypeAlias = tuple[str | int, ...]
 
-SLICE: Final = 512
+SLICE: Final = 256
 """So many characters of a whole text are screened at a time, once they are normalised."""
 
 
