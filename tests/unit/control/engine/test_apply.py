@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +82,64 @@ async def test_the_first_failure_ends_the_pass(step: int) -> None:
     assert desk.notes == []
 
 
+GROUNDWORK = tuple(
+    tree(kind, kind) for kind in ("ConfigMap", "ControllerRevision", "NetworkPolicy")
+)
+BESIDE = {
+    ("status", "chat"),
+    ("status", "default"),
+    *(("apply", one["kind"]) for one in GROUNDWORK),
+}
+BEFORE = [("annotate", "p"), ("apply", "chat")]
+
+
+async def test_children_that_let_nobody_in_are_written_beside_the_statuses() -> None:
+    desk = Desk()
+    plan = replace(WHOLE, apply=(*GROUNDWORK, *WHOLE.apply))
+    assert await desk.apply.carry_out(OBSERVED, plan) == len(ORDER) + len(GROUNDWORK)
+    writes = [call for call in desk.peer.calls if call[0] != "get"]
+    beside = len(BEFORE) + len(BESIDE)
+    assert writes[: len(BEFORE)] == BEFORE
+    assert set(writes[len(BEFORE) : beside]) == BESIDE
+    assert writes[beside:] == ORDER[ORDER.index(("apply", "d")) :]
+
+
+@pytest.mark.parametrize("failing", sorted(BESIDE - {("status", "default")}))
+async def test_nothing_opens_when_a_write_beside_others_fails(failing: tuple[str, str]) -> None:
+    desk = Desk()
+    desk.peer.fails[failing] = Unreachable("away")
+    plan = replace(WHOLE, apply=(*GROUNDWORK, *WHOLE.apply))
+    with pytest.raises(Unreachable):
+        await desk.apply.carry_out(OBSERVED, plan)
+    assert set(desk.peer.calls) <= {*BEFORE, *BESIDE}
+    assert desk.notes == []
+
+
+async def test_a_failed_pass_leaves_no_write_behind_that_is_still_under_way() -> None:
+    desk = Desk()
+    begun, slow = asyncio.Event(), asyncio.Event()
+    ended = []
+
+    async def apply(manifest: Any, *, manager: str) -> dict[str, Any]:
+        begun.set()
+        await slow.wait()
+        ended.append(manifest["kind"])
+        return tree(manifest["kind"], "chat")
+
+    desk.peer.apply = apply  # type: ignore[method-assign]
+    desk.peer.fails["status", "chat"] = Unreachable("away")
+    plan = Plan(status={}, apply=(tree("NetworkPolicy", "chat"),))
+    running = asyncio.ensure_future(desk.apply.carry_out(OBSERVED, plan))
+    await begun.wait()
+    for _ in range(5):  # turns of the loop, in which a failure would have shown itself
+        await asyncio.sleep(0)
+    assert not running.done()
+    slow.set()
+    with pytest.raises(Unreachable):
+        await running
+    assert ended == ["NetworkPolicy"]
+
+
 @pytest.mark.parametrize("step", range(len(ORDER)))
 async def test_leadership_is_asked_for_before_every_write(step: int) -> None:
     desk = Desk(leads=step)
@@ -138,6 +198,7 @@ async def test_a_config_map_is_written_once_although_the_watch_shows_no_content(
     assert desk.peer.verbs() == ["apply"]
     assert desk.skips == ["ConfigMap"]
     assert await desk.apply.carry_out(OBSERVED, Plan(apply=(config_map("2"),))) == 1
+    assert desk.peer.verbs() == ["apply", "apply"]  # what it holds is known: no look before it
 
 
 async def test_after_a_restart_one_look_replaces_the_write() -> None:
