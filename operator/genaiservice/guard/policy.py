@@ -18,6 +18,7 @@ from genaiservice.api.jsontree import MutableJson
 from genaiservice.api.problem import Lang, Problem, ProblemError, Text
 from genaiservice.guard.core.normalise import PART
 from genaiservice.guard.core.policy import Policy, compile_policy
+from genaiservice.guard.heap import give_back
 
 POLL_SECONDS: Final = 0.5
 PACKED_BYTES: Final = policy_file.UNPACKED_BYTES
@@ -47,6 +48,7 @@ class PolicyStore:
         """Loads the file if it is another one than last time."""
         if self._changed():
             self._take(await asyncio.to_thread(self._attempt))
+            await asyncio.to_thread(give_back)  # what loading took, and the policy that ended
 
     def _changed(self) -> bool:
         stamp = _stamp(self._path)
