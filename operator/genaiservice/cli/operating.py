@@ -91,7 +91,7 @@ def deployment(cluster: Cluster, namespace: str) -> Iterator[Seen]:
         told = Text(en=f"{ready} of {wanted} ready", zh=f"就绪 {ready}/{wanted}")
         return (State.FINE if ready else State.MISSING), told
 
-    yield looked(cluster, subject, path, judged)
+    yield looked(cluster, subject, path, judged, remedy=_look_at(namespace), absent=INSTALL)
 
 
 def lease(cluster: Cluster, namespace: str, now: datetime) -> Iterator[Seen]:
@@ -112,13 +112,17 @@ def lease(cluster: Cluster, namespace: str, now: datetime) -> Iterator[Seen]:
             )
         return State.FINE, Text(en=f"held by {holder}", zh=f"持有者：{holder}")
 
-    yield looked(cluster, subject, path, judged, remedy=_RESTART)
+    yield looked(cluster, subject, path, judged, remedy=_look_at(namespace))
 
 
-_RESTART: Final = Text(
-    en="look at the operator's pods: kubectl -n genai-system get pods, then their logs",
-    zh="请查看 operator 的 Pod：kubectl -n genai-system get pods，及其日志",
-)
+def _look_at(namespace: str) -> Text:
+    """It is installed and does not run: installing it again would change nothing."""
+    look = f"kubectl -n {namespace} get pods && kubectl -n {namespace} describe pods"
+    logs = f"kubectl -n {namespace} logs deploy/{names.FIELD_MANAGER}"
+    return Text(
+        en=f"see why it does not run: {look}; then {logs}",
+        zh=f"请查看其未运行的原因：{look}；再看日志 {logs}",
+    )
 
 
 def guards(cluster: Cluster, namespace: str) -> Iterator[Seen]:
@@ -141,7 +145,7 @@ def guards(cluster: Cluster, namespace: str) -> Iterator[Seen]:
         subject=subject,
         state=State.MISSING if odd else State.FINE if wanted else State.UNKNOWN,
         detail=same(listed or wanted),
-        remedy=_RESTART if odd else EMPTY if wanted else INSTALL,
+        remedy=_look_at(namespace) if odd else EMPTY if wanted else INSTALL,
     )
 
 

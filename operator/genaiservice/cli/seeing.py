@@ -52,12 +52,14 @@ def looked(
     path: str,
     judged: Callable[[Json], tuple[State, Text]],
     remedy: Text = INSTALL,
+    absent: Text | None = None,
 ) -> Seen:
+    """`absent`: the remedy where nothing is there, when that is another one."""
     try:
         state, detail = judged(cluster.get(path))
     except NotFound:
         missing = Text(en="does not exist", zh="不存在")
-        return Seen(subject=subject, state=State.MISSING, detail=missing, remedy=remedy)
+        return Seen(subject=subject, state=State.MISSING, detail=missing, remedy=absent or remedy)
     except ProblemError as error:
         return unknown(subject, error)
     fine = state is State.FINE
