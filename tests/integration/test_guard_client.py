@@ -10,6 +10,7 @@ import pytest
 
 from tests.guard_process import LABEL, TERM, Guard
 from tests.upstream import Call, Script, Upstream, answering, completion_event, streaming
+from tests.wait import eventually
 
 MESSAGES = [{"role": "user", "content": "你好"}]
 
@@ -224,3 +225,4 @@ def test_a_further_path_passes_unscreened_and_is_counted(
         assert '"path": "/v1/embeddings"' in guard.log()
         with pytest.raises(openai.NotFoundError):
             client.post("/embeddings/x", cast_to=object, body={"input": "x"})
+        eventually(lambda: '"code": "path_refused"' in guard.log())

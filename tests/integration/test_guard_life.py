@@ -181,6 +181,7 @@ def test_without_a_usable_policy_everything_is_refused_until_there_is_one(
         assert received.startswith(b"HTTP/1.1 503 ")
         assert b"policy_not_loaded" in received
         assert "A9z" in guard.readiness()["policy"]["problems"][0]["zh"]
+        eventually(lambda: '"code": "policy_not_loaded"' in guard.log())
         guard.write_policy(policy())
         eventually(lambda: whole(guard).startswith(b"HTTP/1.1 200 "))
 

@@ -86,6 +86,8 @@ class Account:
     sent_bytes: int = 0
     upstream_status: int = 0
     fault: str = ""
+    code: str = ""
+    """The `code` of an error that the guard gave."""
     client_gone: bool = False
     finish_reasons: tuple[str, ...] = ()
     input_tokens: int | None = None

@@ -145,6 +145,7 @@ class App:
             await self._serve(request, client, answer, account, trace)
         except RefusedError as error:
             answer.keep_alive = answer.keep_alive and not error.why.close
+            account.code = error.why.code
             answer.whole(
                 error.why.status, refusal.CONTENT_TYPE, error.why.body(), error.why.fields()
             )
@@ -338,6 +339,7 @@ class App:
                 "seconds": round(perf_counter() - account.started, 4),
                 "bytes": account.sent_bytes,
                 "actions": len(account.actions),
+                "code": account.code,
                 "fault": account.fault,
                 "client_gone": account.client_gone,
             },

@@ -342,6 +342,7 @@ class Relay:
                 self._answer.end()
                 self._finish()
             case Respond():
+                self._account.code = effect.code
                 self._delivery.whole(effect)
                 self._finish()
             case Forward(body=body):

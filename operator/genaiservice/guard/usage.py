@@ -8,6 +8,7 @@ records, connections, time. A store that does not answer is never taken for an e
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +26,8 @@ from genaiservice.guard.core.user_state import (
     kept_seconds,
     merged,
 )
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 16
 RETRY_SECONDS: Final = 1.0
@@ -258,6 +261,8 @@ class WatchedStore:
         self._alone.pop(user, None)
         if self._when_down is WhenDown.DEGRADED:
             self._local.put(user, at, after)
+        if self.down is not Down.UP:
+            log.info("the store of users answers again")
         self.down = Down.UP
         return result
 
@@ -265,6 +270,9 @@ class WatchedStore:
         """One unreadable record, or one contended, is no outage of the store."""
         if reason in (Down.UNREADABLE, Down.CONTENDED):
             raise StoreDownError(reason)
+        if self.down is Down.UP:
+            told = {"reason": reason.value, "when_down": self._when_down.value}
+            log.error("the store of users does not serve", extra=told)
         self.down = reason
         self._retry_at = self._clock() + RETRY_SECONDS
 

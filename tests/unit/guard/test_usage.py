@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores keep one record a user: bounded, expiring, and honest about being down."""
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -129,7 +130,10 @@ async def test_memory_is_bounded_and_forgets_sanctioned_users_last() -> None:
     assert store.evicted == 48
 
 
-async def test_closed_refuses_while_the_store_is_down_and_says_why() -> None:
+async def test_closed_refuses_while_the_store_is_down_and_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
     world = Watched(WhenDown.CLOSED)
     assert await world.store.update("a", AT, add(60)) == 60
     world.shared.down = Down.TIMEOUT
@@ -140,6 +144,9 @@ async def test_closed_refuses_while_the_store_is_down_and_says_why() -> None:
     world.clock += RETRY_SECONDS
     assert await world.store.update("a", AT, add(60)) == 120
     assert world.store.down is Down.UP
+    down, up = caplog.records
+    assert (down.levelname, vars(down)["reason"]) == ("ERROR", "store_timeout")
+    assert up.getMessage() == "the store of users answers again"
 
 
 async def test_a_store_that_failed_is_left_alone_for_a_moment() -> None:

@@ -5,7 +5,7 @@ Values only. They are made per chunk, so they are slotted but not frozen; nobody
 A `Decision` is what the decision log may know of a text: where, by which rule, never what.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -75,6 +75,8 @@ class Respond:
     status: int
     content_type: str
     body: bytes
+    code: str = field(default="", compare=False)
+    """Of an error of the guard, for its log."""
 
 
 @dataclass(slots=True)

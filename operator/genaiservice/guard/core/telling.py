@@ -20,7 +20,7 @@ class Teller:
     def told(self, reason: str, status: int | None = None, where: str = "") -> Respond:
         """An error of the guard."""
         body = self._shaped(errors.body(reason, where))
-        return Respond(status or errors.status(reason), errors.JSON, body)
+        return Respond(status or errors.status(reason), errors.JSON, body, reason)
 
     def refused(self, reason: str, where: str = "") -> list[Effect]:
         """A request goes nowhere."""
