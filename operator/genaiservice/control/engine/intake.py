@@ -47,7 +47,7 @@ class Intake:
 
     def keep(self, kind: str, tree: Json) -> tuple[str, str]:
         """Takes one object of a list; returns its place for `drop_ghosts`."""
-        self.changed(kind, tree)
+        self.changed(kind, tree, listed=True)
         key = key_of(kind, tree)
         return key.namespace, key.name
 

@@ -18,7 +18,7 @@ from genaiservice.api import names
 from genaiservice.api.declared import json_object
 from genaiservice.api.jsontree import Json, lookup
 from genaiservice.control.core.guard_users import band_policies
-from genaiservice.control.core.observed import claims, policy_config_maps, policy_name
+from genaiservice.control.core.observed import CHILD_KINDS, claims, policy_config_maps, policy_name
 from genaiservice.control.core.routes import backends
 from genaiservice.kube.cache import Cache, Entry, Indexer
 from genaiservice.kube.resources import ObjectKey
@@ -135,10 +135,22 @@ def concerned(cache: Cache, key: ObjectKey, entries: frozenset[Entry]) -> Iterat
     elif key.kind == "ConfigMap":
         for policy in cache.found(names.KIND_POLICY, ("terms", key.namespace, key.name)):
             yield from _screened_with(cache, policy)
-    elif key.kind != "Pod" and cache.version(namesake) is not None:
-        yield namesake  # a foreign object that bears the name of a child
+    if key.kind in CHILD_KINDS:
+        yield from _whose_child_bears(cache, key)
     for entry in entries:
         yield from _by_entry(cache, key, entry)
+
+
+def _whose_child_bears(cache: Cache, key: ObjectKey) -> Iterator[ObjectKey]:
+    """The service that would give this name to a child, also where the object is of others."""
+    name = key.name
+    if key.kind == "ConfigMap":
+        name = name.removesuffix(names.guard_config_map(""))
+    elif key.kind == "ControllerRevision":
+        name = name.rpartition("-")[0]
+    service = ObjectKey(kind=names.KIND_SERVICE, namespace=key.namespace, name=name)
+    if cache.version(service) is not None:
+        yield service
 
 
 def _screened_with(cache: Cache, policy: ObjectKey) -> Iterator[ObjectKey]:
@@ -161,6 +173,7 @@ def _by_entry(cache: Cache, key: ObjectKey, entry: Entry) -> Iterator[ObjectKey]
             yield from cache.found(names.KIND_SERVICE, ("claim", namespace, name))
         case ("backend", namespace, name):
             door = ObjectKey(kind="Service", namespace=namespace, name=name)
+            yield from _whose_child_bears(cache, door)  # which may not be there yet
             for behind in cache.entries(door):
                 yield from _by_entry(cache, door, behind)
         case ("selector", selector):

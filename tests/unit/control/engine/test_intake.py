@@ -23,6 +23,10 @@ from tests.unit.control.engine.cluster import (
 CHAT, OTHER = service("chat"), service("other", policy="strict")
 
 
+def leading(to: str) -> dict[str, Any]:
+    return tree("Ingress", "way", spec={"defaultBackend": {"service": {"name": to}}})
+
+
 def renewed(old: dict[str, Any], **changes: Any) -> dict[str, Any]:
     new = tree(old["kind"], old["metadata"]["name"], uid=old["metadata"]["uid"])
     metadata = {**old["metadata"], "resourceVersion": new["metadata"]["resourceVersion"]}
@@ -50,6 +54,9 @@ def room() -> Room:
         pytest.param(owned("Deployment", "d", CHAT), {"chat"}, id="a child"),
         pytest.param(owned("ConfigMap", "chat-guard", CHAT), {"chat"}, id="its guard's config"),
         pytest.param(tree("Deployment", "chat"), {"chat"}, id="a foreign object of its name"),
+        pytest.param(tree("ConfigMap", "chat-guard"), {"chat"}, id="a foreign guard's config"),
+        pytest.param(tree("ControllerRevision", "chat-1"), {"chat"}, id="a foreign record"),
+        pytest.param(leading("other"), {"other"}, id="a route to a Service that is yet to come"),
         pytest.param(selecting("s", app="x"), {"chat"}, id="a Service that reaches its pods"),
         pytest.param(selecting("s", app="y"), set(), id="a Service that reaches nothing of it"),
         pytest.param(selecting("s"), set(), id="a Service without selector"),
@@ -144,6 +151,47 @@ def test_a_deletion_concerns_whom_the_object_concerned(room: Room) -> None:
     room.intake.changed("Pod", gone)
     room.waiting()
     room.intake.deleted("Pod", renewed(gone))
+    assert room.waiting() == {"chat"}
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "ControllerRevision", "Service", "Deployment"])
+def test_who_waits_for_the_name_of_a_child_learns_that_it_is_free(room: Room, kind: str) -> None:
+    taken = {"ConfigMap": "chat-guard", "ControllerRevision": "chat-1"}.get(kind, "chat")
+    foreign = tree(kind, taken)
+    room.intake.changed(kind, foreign)
+    room.waiting()
+    room.intake.deleted(kind, renewed(foreign))
+    assert room.waiting() == {"chat"}
+
+
+def test_a_list_hides_no_change_that_our_write_has_overtaken(room: Room) -> None:
+    """A list that ends half-way must not make the event about that change look old."""
+    edited = renewed(CHAT, spec=OTHER["spec"])
+    answer = renewed(edited, status={"rollout": {"allowed": True}})
+    room.cache.written(CHAT["kind"], answer)
+    room.intake.keep(CHAT["kind"], answer)
+    room.intake.changed(CHAT["kind"], edited)
+    assert room.waiting() == {"chat"}
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["name", "contentPolicy", "x"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(ANY, ANY, ANY)
+def test_a_forged_record_stops_nobody(users: Any, bands: Any, data: Any) -> None:
+    """Its data is bound to no schema, and whoever may write one must not end the operator."""
+    forged = {"guard": {"users": users}, "compliance": {"minors": {"bands": bands}}}
+    room = Room(CHAT)
+    for number, content in enumerate((forged, data)):
+        record = {**owned("ControllerRevision", f"chat-{number}", CHAT), "data": content}
+        room.intake.changed("ControllerRevision", record)
     assert room.waiting() == {"chat"}
 
 
