@@ -183,7 +183,12 @@ async def _watch(parts: Parts, stop: asyncio.Event, end: asyncio.Event) -> None:
     await parts.resync.listed.wait()
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=wiring.registry(parts.access, parts.intake, missing=parts.resync.missing),
+        registry=wiring.registry(
+            parts.access,
+            parts.intake,
+            relisted=parts.resync.soon,
+            missing=parts.resync.missing,
+        ),
         settings=wiring.settings(),
         clusterwide=True,
         stop_flag=end,

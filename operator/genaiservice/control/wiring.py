@@ -6,7 +6,7 @@ patch, no retry of kopf's is used; a handler that waited would hold one of its f
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import kopf
@@ -52,10 +52,15 @@ class _NoProgress(kopf.ProgressStorage):
 
 
 def registry(
-    access: Access, intake: Intake, *, missing: Collection[str] = ()
+    access: Access,
+    intake: Intake,
+    *,
+    relisted: Callable[[], None],
+    missing: Collection[str] = (),
 ) -> kopf.OperatorRegistry:
     """Handlers of one operator; its own registry, so that two can live in one process.
 
+    relisted: called when a watch begins with a list, at the start and whenever its place is lost.
     missing: kinds that the cluster does not serve; the resync looks whether it does by now."""
     handlers = kopf.OperatorRegistry()
 
@@ -64,18 +69,23 @@ def registry(
         return kopf.AiohttpSession(server=access.server, aiohttp_session=access.session)
 
     for kind in WATCHED.keys() - set(missing):
-        _watch(handlers, intake, kind)
+        _watch(handlers, intake, kind, relisted)
     return handlers
 
 
-def _watch(handlers: kopf.OperatorRegistry, intake: Intake, kind: str) -> None:
+def _watch(
+    handlers: kopf.OperatorRegistry, intake: Intake, kind: str, relisted: Callable[[], None]
+) -> None:
     resource = resource_of(kind)
 
     async def seen(event: Any, **_: Any) -> None:
         if event["type"] == "DELETED":
             intake.deleted(kind, event["object"])
         else:
-            intake.changed(kind, event["object"], listed=event["type"] is None)
+            listed = event["type"] is None
+            intake.changed(kind, event["object"], listed=listed)
+            if listed:
+                relisted()
 
     kopf.on.event(
         resource.group, resource.version, resource.plural, registry=handlers, id=f"seen-{kind}"

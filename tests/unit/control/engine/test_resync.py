@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -107,3 +108,30 @@ async def test_a_cluster_that_lacks_another_kind_is_not_looked_at() -> None:
     lists.unserved = {"Ingress"}
     with pytest.raises(NotFound):
         await resync(Room(), lists).everything()
+
+
+async def asked_soon(room: Room, lists: Lists) -> None:
+    """Runs until a ghost was found."""
+    found = asyncio.Event()
+    room.intake._ghosts = lambda kind, count: found.set()
+    again = Resync(lists, room.intake, soon_seconds=0.0)  # type: ignore[arg-type]
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(again.run())
+        again.soon()
+        await found.wait()
+        running.cancel()
+
+
+async def test_a_watch_that_begins_anew_brings_a_list_soon() -> None:
+    """Of what was deleted before, no event tells."""
+    room = Room(CHAT, pod("ghost"))
+    await asked_soon(room, Lists(CHAT))
+    assert room.cache.keys("Pod") == []
+    assert room.waiting() == {"chat"}
+
+
+async def test_a_list_that_fails_is_tried_again() -> None:
+    room, lists = Room(CHAT, pod("ghost")), Lists(CHAT)
+    lists.expires = 4  # three times is an error
+    await asked_soon(room, lists)
+    assert room.cache.keys("Pod") == []
