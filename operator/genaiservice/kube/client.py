@@ -133,7 +133,7 @@ class Client:
         )
 
     async def evict(self, key: ObjectKey, *, uid: str) -> None:
-        """Asks for eviction; `Throttled` means that a disruption budget says not now."""
+        """Asks for eviction; `BudgetSpent` means not now."""
         await self._once(
             "create",
             "Pod/eviction",

@@ -7,6 +7,7 @@
     ├── Conflict       409: somebody else was faster; read again, decide again
     ├── Gone           410: the place in a paged list has expired; begin anew
     ├── Throttled      429: come again after `retry_after` seconds
+    │   └── BudgetSpent  a disruption budget forbids the eviction for now
     ├── Unreachable    no connection, a timeout, 5xx: not our fault, try again
     └── Refused        everything else; the message is the API server's own
 
@@ -50,6 +51,10 @@ class Throttled(ApiError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BudgetSpent(Throttled):
+    pass
+
+
 class Unreachable(ApiError):
     pass
 
@@ -67,18 +72,19 @@ def from_answer(status: int, body: Any, retry_after: str | None) -> ApiError:
     message = str(tree.get("message") or f"the API server answered with status {status}")
     reason = str(tree.get("reason") or "")
     if status == 429:
-        return Throttled(message, retry_after_seconds=_seconds(retry_after, tree))
+        kind = BudgetSpent if _caused(tree, "DisruptionBudget") else Throttled
+        return kind(message, retry_after_seconds=_seconds(retry_after, tree))
     if status >= 500:
         return Unreachable(message, status=status, reason=reason)
-    if _terminating(tree):
+    if _caused(tree, "NamespaceTerminating"):
         return Terminating(message, status=status, reason=reason)
     return _BY_STATUS.get(status, Refused)(message, status=status, reason=reason)
 
 
-def _terminating(tree: Mapping[str, Any]) -> bool:
+def _caused(tree: Mapping[str, Any], reason: str) -> bool:
     details = tree.get("details")
     causes = details.get("causes") if isinstance(details, Mapping) else None
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes or ())
+    return any(cause.get("reason") == reason for cause in causes or ())
 
 
 def _seconds(header: str | None, tree: Mapping[str, Any]) -> float | None:

@@ -4,6 +4,7 @@ import pytest
 from genaiservice.kube.errors import (
     MESSAGE_LIMIT,
     ApiError,
+    BudgetSpent,
     Conflict,
     Gone,
     NotFound,
@@ -46,6 +47,12 @@ def test_a_namespace_on_its_way_out_is_no_refusal() -> None:
     causes = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]
     body = {"message": "unable to create new content", "details": {"causes": causes}}
     assert type(from_answer(403, body, None)) is Terminating
+
+
+def test_a_spent_disruption_budget_is_not_a_busy_server() -> None:
+    causes = [{"reason": "DisruptionBudget", "message": "needs 1 healthy pods and has 1"}]
+    assert type(from_answer(429, {"details": {"causes": causes}}, None)) is BudgetSpent
+    assert type(from_answer(429, {"details": {"retryAfterSeconds": 1}}, None)) is Throttled
 
 
 def test_a_long_message_is_cut_so_that_it_fits_a_condition() -> None:

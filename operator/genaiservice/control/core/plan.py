@@ -8,6 +8,7 @@ The types stand in `steps`; they are importable from here.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from genaiservice.api import names
 from genaiservice.api.declared import Mode, guard, json_object
@@ -172,11 +173,17 @@ def _grace_over(situation: Situation) -> bool:
     return end is not None and situation.now >= end
 
 
+UNSEEN: Final = timedelta(seconds=15)
+"""No watch shows an object of somebody else that bears the name of a child, nor that it is gone."""
+
+
 def _recheck_at(situation: Situation) -> datetime | None:
     """The next moment at which the same objects lead to another plan."""
     moments = [_grace_end(situation)] if situation.mode is Mode.MANAGED else []
     if situation.verdict.next_change is not None:
         moments.append(status.midnight(situation.verdict.next_change).astimezone(UTC))
     moments.append(guard_detectors.next_change(situation.spec, situation.now))
+    if situation.observed.failure is not None:
+        moments.append(situation.now + UNSEEN)
     ahead = [moment for moment in moments if moment is not None and moment > situation.now]
     return min(ahead, default=None)

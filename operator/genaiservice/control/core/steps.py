@@ -71,7 +71,7 @@ class Plan:
     delete: with the uid as precondition.
     lift: remove the scheduling gate `names.GATE`, only that one.
     evict: through the Eviction API, so that disruption budgets hold.
-    events: after everything else.
+    events: what the status has for news; told as soon as it is written.
     recheck_at: look again then even if nothing happens.
     """
 

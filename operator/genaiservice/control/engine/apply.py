@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apply: carries out a Plan. The only writer of the operator.
 
-Rules. One fixed order: close, profile, statuses (and the children that let nobody in), the other
-children, stamp, delete, lift, evict, events; what stops traffic comes first, what opens the gate
-last, and never before the profile that admission reads. The first failure ends the pass, so that
-nothing opens on half a plan.
+Rules. One fixed order: close, profile, statuses with their events (and the children that let
+nobody in), the other children, stamp, delete, lift, evict; what stops traffic comes first, what
+opens the gate last, and never before the profile that admission reads. The first failure ends the
+pass, so that nothing opens on half a plan.
 Leadership is asked for before every write. An object that is gone is what a delete wanted.
 """
 
@@ -25,7 +25,7 @@ from genaiservice.control.core.observed import ApplyFailure, Observed
 from genaiservice.control.core.steps import Plan, PodPatch, PodRef, Ref
 from genaiservice.kube.cache import Cache
 from genaiservice.kube.client import STRATEGIC, Client
-from genaiservice.kube.errors import NotFound, Refused, Throttled
+from genaiservice.kube.errors import BudgetSpent, NotFound, Refused
 from genaiservice.kube.events import EventRecorder, Note
 from genaiservice.kube.resources import ObjectKey, key_of
 
@@ -92,15 +92,18 @@ class Apply:
             writes += await self._lift(pod)
         for pod in plan.evict:
             writes += await self._evict(pod)
-        for note in plan.events:
-            self._record(observed, note.type, note.reason, note.message, note.action)
         return writes
 
     async def tell(self, observed: Observed, plan: Plan) -> int:
-        """Writes the statuses of the plan, and nothing else."""
+        """Writes the statuses of the plan, and nothing else.
+
+        Events are told with the status: a pass that fails later does not see the change again.
+        """
         writes = 0
         if plan.status is not None:
             writes += await self._status(observed.service, plan.status)
+        for note in plan.events:
+            self._record(observed, note.type, note.reason, note.message, note.action)
         for policy in (observed.policy, *observed.band_policies.values()):
             name = policy["metadata"]["name"] if policy is not None else ""
             if policy is not None and name in plan.policy_status:
@@ -204,7 +207,7 @@ class Apply:
                 await self._client.evict(key, uid=pod.uid)
         except NotFound:
             return 0
-        except Throttled:  # a disruption budget says not now; that is no failure of the service
+        except BudgetSpent:  # no failure of the service; the budget's status will be news
             log.info("eviction waits for a disruption budget", extra={"pod": str(key)})
             return 0
         return 1

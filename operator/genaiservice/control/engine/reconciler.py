@@ -99,6 +99,10 @@ class Reconciler:
         except NotLeadingError:
             result = "not_leading"
             self._queue.add_after(key, NOT_LEADING_SECONDS)
+        except NotFound:  # the service or its policy went away; the news of it is on its way
+            result = "unchanged"
+            log.info("something went away under our hands", extra={"service": str(key)})
+            self._queue.add_backoff(key)  # whatever the policy was, the service may be there
         except Conflict as error:  # somebody was faster: the event about it is on its way
             result = "conflict"
             self._again(key, error)
@@ -145,9 +149,6 @@ class Reconciler:
         except ApplyFailedError as error:
             await self._tell_failure(key, observed, now, error.failure)
             raise
-        except NotFound:  # the service went away under our hands; its deletion is on its way
-            log.info("service is gone", extra={"service": str(key)})
-            return 0
         if self._failures.pop(key, None) is not None:
             self._queue.add(key)  # the status still tells of the failure
         if wanted.recheck_at is not None:

@@ -10,7 +10,7 @@ from genaiservice.api import names
 from genaiservice.api.conditions import ConditionType, Reason
 from genaiservice.api.jsontree import MutableJson, lookup
 from genaiservice.control.core.observed import Observed
-from genaiservice.control.core.plan import Plan, plan
+from genaiservice.control.core.plan import UNSEEN, Plan, plan
 from genaiservice.rules.verdict import Verdict
 from tests.build import (
     NOW,
@@ -328,6 +328,8 @@ def test_an_object_of_somebody_else_is_never_taken_over() -> None:
     assert made.delete == ()
     assert made.status is not None
     assert condition(made.status, ConditionType.READY) == ("False", Reason.APPLY_FAILED)
+    # It bears no label of ours, so no watch tells when it goes.
+    assert made.recheck_at == NOW + UNSEEN
 
 
 def test_what_a_new_revision_no_longer_holds_is_no_stranger() -> None:

@@ -8,7 +8,7 @@ import pytest
 from genaiservice.control.core.observed import Observed
 from genaiservice.control.core.steps import EventNote, Plan, PodPatch, PodRef, Ref
 from genaiservice.control.engine.apply import Apply, ApplyFailedError, NotLeadingError
-from genaiservice.kube.errors import NotFound, Refused, Throttled, Unreachable
+from genaiservice.kube.errors import BudgetSpent, NotFound, Refused, Throttled, Unreachable
 from genaiservice.kube.events import Note
 from tests.unit.control.engine.cluster import Peer, Room, key, policy, service, tree
 
@@ -79,7 +79,8 @@ async def test_the_first_failure_ends_the_pass(step: int) -> None:
     with pytest.raises(Unreachable):
         await desk.apply.carry_out(OBSERVED, WHOLE)
     assert desk.peer.calls == ORDER[: ORDER.index(ORDER[step]) + 1]
-    assert desk.notes == []
+    told = ("status", "chat") in desk.peer.calls[:-1]  # with the status, which is not news twice
+    assert [note.reason for note in desk.notes] == (["R"] if told else [])
 
 
 GROUNDWORK = tuple(
@@ -112,7 +113,7 @@ async def test_nothing_opens_when_a_write_beside_others_fails(failing: tuple[str
     with pytest.raises(Unreachable):
         await desk.apply.carry_out(OBSERVED, plan)
     assert set(desk.peer.calls) <= {*BEFORE, *BESIDE}
-    assert desk.notes == []
+    assert len(desk.notes) == (failing != ("status", "chat"))
 
 
 async def test_a_failed_pass_leaves_no_write_behind_that_is_still_under_way() -> None:
@@ -168,8 +169,16 @@ async def test_what_is_gone_needs_no_write(call: tuple[str, str]) -> None:
 
 async def test_a_budget_that_forbids_an_eviction_is_no_failure() -> None:
     desk = Desk()
-    desk.peer.fails["evict", "p"] = Throttled("budget")
+    desk.peer.fails["evict", "p"] = BudgetSpent("budget")
     assert await desk.apply.carry_out(OBSERVED, WHOLE) == len(ORDER) - 1
+
+
+async def test_a_server_too_busy_for_an_eviction_is_asked_again() -> None:
+    """No event tells when it has time, other than of a budget."""
+    desk = Desk()
+    desk.peer.fails["evict", "p"] = Throttled("too many requests")
+    with pytest.raises(Throttled):
+        await desk.apply.carry_out(OBSERVED, WHOLE)
 
 
 async def test_a_pod_is_patched_as_this_very_pod() -> None:
