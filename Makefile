@@ -36,8 +36,8 @@ test-unit: setup decoders ## The tests that need no cluster
 test-integration: programs decoders ## The tests on the real control plane
 	$(PY) -m pytest -m integration $(ARGS)
 
-nightly: setup ## A million random leak cases and 100,000 inputs to each law of check; an hour
-	GENAI_NIGHTLY=1 GENAI_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/properties tests/integration/test_guard_fuzz.py -n auto --timeout 0 $(ARGS)
+nightly: programs ## A million leak cases, 100,000 inputs to each law of check, long stories of chaos; an hour
+	GENAI_NIGHTLY=1 GENAI_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/properties tests/integration/test_guard_fuzz.py tests/integration/test_operator_chaos.py -n auto --timeout 0 $(ARGS)
 
 demo: setup ## The main job, told step by step on a real API server
 	@$(PY) -m hack.demo $(ARGS)

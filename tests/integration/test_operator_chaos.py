@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever happens, in whatever order: once it is over, the cluster is as the declarations say.
+
+`GENAI_NIGHTLY=1` tells more and longer stories; `GENAI_CHAOS_SEEDS="7 8"` tells these.
+"""
+
+import contextlib
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from hack.cluster import ControlPlane
+from tests.operator_process import NAMESPACE, OperatorProcess, started
+from tests.operator_story import ADOPTED, LABEL, Story
+from tests.operator_world import World, deployment, install
+from tests.unruly_api import UnrulyApi, unruly
+from tests.wait import eventually
+
+pytestmark = pytest.mark.integration
+
+NIGHTLY = bool(os.getenv("GENAI_NIGHTLY"))
+SEEDS = [int(one) for one in os.getenv("GENAI_CHAOS_SEEDS", "").split()]
+CHAPTERS, STEPS = (10, 16) if NIGHTLY else (2, 12)
+SETTLED_SECONDS = 60.0
+"""Much shorter than the resync, which would find in the end whatever was overlooked."""
+USER = "system:serviceaccount:genai-system:genaiservice-operator"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/genaiservice-operator"
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(control_plane: ControlPlane) -> Path:
+    return install(control_plane)
+
+
+class Replicas:
+    """Two replicas, each started anew when it has ended, as the kubelet does."""
+
+    def __init__(self, config: Path, stack: contextlib.ExitStack, world: World) -> None:
+        self._config, self._stack, self._world = config, stack, world
+        self.running = {name: self._start(name) for name in ("left", "right")}
+
+    def _start(self, name: str) -> OperatorProcess:
+        settings = {"GENAI_RESYNC_SECONDS": "600"}
+        return self._stack.enter_context(started(self._config, identity=name, settings=settings))
+
+    def revive(self) -> None:
+        for name, one in self.running.items():
+            if one.process.poll() is not None:
+                self.running[name] = self._start(name)
+
+    def kill_leader(self, waits: bool) -> None:
+        """waits: it comes back and leads again, before the other one could."""
+        lease = self._world.api.get(LEASE)
+        name = lease["spec"]["holderIdentity"]
+        if name in self.running:
+            self.running[name].kill()
+            if not waits:
+                # As if its time were over: nobody waits for fifteen seconds here.
+                self._world.api.patch(LEASE, {"spec": {"holderIdentity": ""}})
+            self.revive()
+
+
+def trouble(story: Story, api: UnrulyApi, replicas: Replicas) -> None:
+    """What goes wrong from now on, besides what goes wrong already."""
+    kind = story.random.choice(
+        ("leader", "leader returns", "cut", "expire", "away", "errors", "lag", "calm")
+    )
+    story.say(f"-- {kind}")
+    match kind:
+        case "leader" | "leader returns":
+            replicas.kill_leader(waits=kind != "leader")
+        case "cut":
+            api.cut()
+        case "expire":
+            api.expire()
+        case "away":
+            api.away = True
+            api.cut()
+        case "errors":
+            api.failing = 0.2
+        case "lag":
+            api.lag = 0.5
+        case "calm":
+            api.calm()
+
+
+def tell(story: Story, api: UnrulyApi, replicas: Replicas) -> None:
+    for _ in range(STEPS):
+        if story.random.random() < 0.35:
+            trouble(story, api, replicas)
+        story.step()
+        assert_held(story.world)
+    story.say("-- all is well")
+    api.calm()
+    replicas.revive()
+
+
+def assert_held(world: World) -> None:
+    """No pod of a service that was never allowed has lost its gate."""
+    pods = [pod for pod in world.all_of("pods") if pod["metadata"]["labels"][LABEL] == "never"]
+    assert [pod["metadata"]["name"] for pod in pods if not pod["spec"].get("schedulingGates")] == []
+
+
+def settled(story: Story) -> None:
+    wrong = story.wrong()
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.timeout(0 if NIGHTLY or SEEDS else 120)
+@pytest.mark.parametrize("seed", SEEDS or (range(20) if NIGHTLY else [1]))
+def test_the_cluster_ends_up_as_declared(
+    control_plane: ControlPlane, kubeconfig: Path, namespace: str, tmp_path: Path, seed: int
+) -> None:
+    world = World(control_plane, namespace)
+    story = Story(world, random.Random(seed))  # noqa: S311 - a story, no secret
+    with unruly(kubeconfig, tmp_path, seed) as (api, config), contextlib.ExitStack() as stack:
+        replicas = Replicas(config, stack, world)
+        try:
+            story.begin()
+            eventually(lambda: settled(story))
+            for name in ADOPTED:
+                world.create(deployment(f"w-{name}", of=name, replicas=1))
+            for _ in range(CHAPTERS):
+                tell(story, api, replicas)
+                eventually(lambda: settled(story), within=SETTLED_SECONDS)
+            eventually(lambda: nothing_is_written(control_plane, namespace, replicas))
+        except BaseException:
+            print(f"seed {seed}:", *story.told, sep="\n  ")
+            raise
+
+
+def nothing_is_written(plane: ControlPlane, namespace: str, replicas: Replicas) -> None:
+    """Nothing but Events and the Lease, from here until the leader has looked at all services."""
+    mark = plane.audit_mark()
+    for one in replicas.running.values():
+        one.until_ready()
+    assert any(one.metric("genai_operator_leading") for one in replicas.running.values())
+    written = [each for each in plane.writes(user=USER, since=mark) if each.namespace == namespace]
+    assert [str(each) for each in written if each.resource != "events"] == []
