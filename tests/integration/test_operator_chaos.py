@@ -5,8 +5,10 @@
 """
 
 import contextlib
+import json
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from hack.cluster import ControlPlane
 from tests.operator_process import NAMESPACE, OperatorProcess, started
 from tests.operator_story import ADOPTED, LABEL, Story
-from tests.operator_world import World, deployment, install
+from tests.operator_world import GROUP, World, deployment, install, service
 from tests.unruly_api import UnrulyApi, unruly
 from tests.wait import eventually
 
@@ -26,6 +28,7 @@ CHAPTERS, STEPS = (10, 16) if NIGHTLY else (2, 12)
 SETTLED_SECONDS = 60.0
 """Much shorter than the resync, which would find in the end whatever was overlooked."""
 USER = "system:serviceaccount:genai-system:genaiservice-operator"
+JSON = "application/json"
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/genaiservice-operator"
 
 
@@ -118,6 +121,7 @@ def test_the_cluster_ends_up_as_declared(
     with unruly(kubeconfig, tmp_path, seed) as (api, config), contextlib.ExitStack() as stack:
         replicas = Replicas(config, stack, world)
         try:
+            stack.enter_context(odd_objects(control_plane))
             story.begin()
             eventually(lambda: settled(story))
             for name in ADOPTED:
@@ -129,6 +133,31 @@ def test_the_cluster_ends_up_as_declared(
         except BaseException:
             print(f"seed {seed}:", *story.told, sep="\n  ")
             raise
+
+
+@contextlib.contextmanager
+def odd_objects(plane: ControlPlane) -> Iterator[None]:
+    """What no schema bounds and anybody may write: the operator must read on past it."""
+    deep = '{"a":' * 3_000 + "1" + "}" * 3_000
+    spec = json.dumps(service("odd", managed=1)["spec"]).replace(
+        '"spec": {', f'"spec": {{"odd": {deep}, '
+    )
+    written = {
+        "/apis/apps/v1/namespaces/default/controllerrevisions": f"""{{"metadata": {{"name": "odd",
+            "labels": {{"app.kubernetes.io/managed-by": "genaiservice-operator"}}}},
+            "revision": 1, "data": {deep}}}""",
+        f"{GROUP}/namespaces/default/genaiservices": f"""{{"metadata": {{"name": "odd"}},
+            "apiVersion": "compliance.genai.dev/v1alpha1", "kind": "GenAIService",
+            "spec": {spec}}}""",
+    }
+    for path, body in written.items():
+        code, said = plane.api._send("POST", path, body.encode(), {"Content-Type": JSON})
+        assert code == 201, said
+    try:
+        yield
+    finally:
+        for path in written:
+            plane.api._send("DELETE", f"{path}/odd", None, {})
 
 
 def nothing_is_written(plane: ControlPlane, namespace: str, replicas: Replicas) -> None:

@@ -50,6 +50,7 @@ from genaiservice.rules.pack import load_catalogue
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS: Final = 5.0
+RECURSION: Final = 25_000  # an API server takes JSON of 10,000 levels from anybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +72,8 @@ class Parts:
 
 
 def build(settings: Settings, access: Access) -> Parts:
-    clock, telemetry = (
-        Clock(),
-        Telemetry(otlp_endpoint=settings.otlp_endpoint, sample_ratio=settings.trace_sample_ratio),
-    )
+    clock, ratio = Clock(), settings.trace_sample_ratio
+    telemetry = Telemetry(otlp_endpoint=settings.otlp_endpoint, sample_ratio=ratio)
     client = Client(access, clock=clock.monotonic, observe=telemetry.called)
     cache, queue = Cache(INDEXERS), WorkQueue[ObjectKey]()
     intake = Intake(cache, queue, ghosts=telemetry.ghosts)
@@ -180,14 +179,12 @@ async def _work(parts: Parts) -> None:
 
 async def _watch(parts: Parts, stop: asyncio.Event, end: asyncio.Event) -> None:
     """kopf's tasks: they watch and call the handlers of `wiring`."""
-    await parts.resync.listed.wait()
+    resync = parts.resync
+    await resync.listed.wait()
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=wiring.registry(
-            parts.access,
-            parts.intake,
-            relisted=parts.resync.soon,
-            missing=parts.resync.missing,
+            parts.access, parts.intake, relisted=resync.soon, missing=resync.missing
         ),
         settings=wiring.settings(),
         clusterwide=True,
@@ -238,6 +235,7 @@ def main(env: Mapping[str, str]) -> int:
         settings = from_env(env)
         logs.set_up(settings.log_format, settings.log_level)
         memory.give_back()
+        sys.setrecursionlimit(RECURSION)
         uvloop.run(_main(settings))
     except ProblemError as error:
         for problem in error.problems:

@@ -24,6 +24,8 @@ Entry: TypeAlias = tuple[Any, ...]
 Indexer: TypeAlias = Callable[[Json], Iterable[Entry]]
 """The index entries under which an object is found again."""
 TOMBSTONES: Final = 4096
+DEEPEST: Final = 100
+"""Levels that are kept of an object too deep for its JSON to be written."""
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -191,8 +193,23 @@ def _slim(kind: str, tree: Json) -> Json:
 
 
 def _packed(tree: Json) -> bytes:
+    try:
+        data = orjson.dumps(tree)
+    except TypeError:  # no schema bounds it: unknown fields of a template, the data of a record
+        data = orjson.dumps(_tamed(tree, DEEPEST))
     # Small ones, too: what orjson answers keeps a buffer of up to four times its length.
-    return zlib.compress(orjson.dumps(tree), 1)
+    return zlib.compress(data, 1)
+
+
+def _tamed(tree: Any, levels: int) -> Any:
+    """Without what no object of use holds: depths, huge integers, halves of characters."""
+    if isinstance(tree, dict):
+        return {_tamed(k, 0): _tamed(v, levels - 1) for k, v in tree.items()} if levels else None
+    if isinstance(tree, list):
+        return [_tamed(value, levels - 1) for value in tree] if levels else None
+    if isinstance(tree, str):
+        return tree.encode("utf-8", "replace").decode()
+    return None if isinstance(tree, int) and abs(tree) >= 2**63 else tree
 
 
 def _unpacked(data: bytes) -> MutableJson:

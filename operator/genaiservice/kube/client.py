@@ -6,6 +6,7 @@ what is not idempotent (create) is never sent twice. Throttling and a server tha
 retried for `RETRY_SECONDS`, then the caller gets the error: its queue knows how to wait.
 """
 
+import json
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Protocol
@@ -204,14 +205,23 @@ class Client:
 
 def _parsed(code: int, data: bytes, retry_after: str | None) -> MutableJson:
     try:
-        tree = orjson.loads(data) if data else {}
-    except orjson.JSONDecodeError:
-        tree = {"message": data[:200].decode("utf-8", "replace")}
+        tree = _loaded(data) if data else {}
+    except (ValueError, RecursionError):
+        tree = data[:200].decode("utf-8", "replace")
     if code >= 400:
-        raise from_answer(code, tree, retry_after)
+        said = tree if isinstance(tree, dict) else {"message": tree}
+        raise from_answer(code, said, retry_after)
     if not isinstance(tree, dict):
         raise Unreachable("the API server answered with something that is not an object")
     return tree
+
+
+def _loaded(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # It ends at 1,024 levels, an API server at 10,000: one object must not hide all others.
+        return json.loads(data)
 
 
 def _wait(state: RetryCallState) -> float:

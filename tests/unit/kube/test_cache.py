@@ -33,6 +33,23 @@ def cache() -> Cache:
     return Cache({"Pod": by_app})
 
 
+def nested(levels: int) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for _ in range(levels):
+        tree = {"deeper": tree}
+    return tree
+
+
+@pytest.mark.parametrize("odd", [nested(9_900), 2**64, -(2**70), "half \ud800", {"\udfff": 1}])
+def test_what_no_schema_bounds_hides_no_object(cache: Cache, odd: Any) -> None:
+    """Anybody may write it, into a template or a record; the rest of the object is kept."""
+    assert cache.put("Pod", {**pod(1, app="x"), "spec": {"odd": odd, "even": 2}})
+    kept = cache.get(KEY)
+    assert kept is not None
+    assert kept["spec"]["even"] == 2
+    assert cache.found("Pod", ("app", "x")) == [KEY]
+
+
 def test_the_newer_version_wins_in_any_order(cache: Cache) -> None:
     assert cache.put("Pod", pod(9, app="new"))
     assert not cache.put("Pod", pod(5, app="old"))

@@ -6,6 +6,7 @@ one can show is in tests/integration.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from genaiservice.control.process import RECURSION
 from genaiservice.kube.access import Access
 from genaiservice.kube.client import Client
 from genaiservice.kube.errors import ApiError, Gone, NotFound, Refused, Throttled, Unreachable
@@ -54,6 +56,29 @@ async def serving(
 
 
 OK: Answer = (200, '{"metadata": {"name": "a"}}', {})
+
+
+async def test_an_object_of_many_levels_hides_no_other() -> None:
+    """An API server takes 10,000 levels of JSON; what reads fast ends at 1,024."""
+    odd = '{"a":' * 1_500 + "1" + "}" * 1_500
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(RECURSION)  # as the process does
+    try:
+        async with serving((200, f'{{"metadata": {{"name": "a"}}, "odd": {odd}}}', {})) as (
+            c,
+            _,
+            _,
+        ):
+            assert (await c.get(KEY))["metadata"] == {"name": "a"}
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@pytest.mark.parametrize("garbage", [b"<html>", b'{"metadata": ', b"\xff", b"[" * 200_000])
+async def test_an_answer_that_is_no_object_is_tried_again(garbage: bytes) -> None:
+    async with serving((200, garbage, {}), OK) as (client, seen, _):
+        assert (await client.get(KEY))["metadata"]["name"] == "a"
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize(
