@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anthropic's dialect, `/v1/messages`: requests, whole answers, refusals and errors.
 
-A blocked answer keeps nothing of the model's content: one text block says the refusal, and the
-message stops for the reason `refusal`.
+A blocked answer keeps nothing of the model's content: one text block says the refusal (none where
+a program reads JSON: there `stop_details` alone), and the message stops for the reason `refusal`.
 """
 
 from itertools import chain
@@ -58,7 +58,7 @@ def screen(
     texts.finish()
     if texts.blocked:
         words = policy.words(texts.decisions, request.language)
-        answer = message(words, str(tree.get("id") or "msg_guard"), request.model)
+        answer = message(request, words, str(tree.get("id") or "msg_guard"))
         return orjson.dumps(answer), texts.decisions
     return orjson.dumps(tree) if changed else data, texts.decisions
 
@@ -68,14 +68,15 @@ def is_visible(holder: dict[str, Any], key: str) -> bool:
     return key == "text" and holder.get("type") == "text"
 
 
-def message(words: str, identity: str, model: str) -> dict[str, Any]:
+def message(request: Request, words: str, identity: str) -> dict[str, Any]:
     """A whole message that refuses."""
+    content = [] if request.structured else [{"type": "text", "text": words}]
     return {
         "id": identity,
         "type": "message",
         "role": "assistant",
-        "model": model,
-        "content": [{"type": "text", "text": words}],
+        "model": request.model,
+        "content": content,
         "stop_reason": "refusal",
         "stop_sequence": None,
         "stop_details": details(words),
@@ -89,23 +90,24 @@ def details(words: str) -> dict[str, Any]:
 
 def refusal(request: Request, words: str, identity: str, created: int) -> bytes:
     """The guard's own answer, streamed or whole as asked."""
-    whole = message(words, f"msg_{identity}", request.model)
+    whole = message(request, words, f"msg_{identity}")
     if not request.stream:
         return orjson.dumps(whole)
-    return start(f"msg_{identity}", request.model) + closing(words, 0)
+    return start(request, f"msg_{identity}") + closing(request, words, 0)
 
 
-def start(identity: str, model: str) -> bytes:
-    whole = {**message("", identity, model), "content": [], "stop_reason": None}
+def start(request: Request, identity: str) -> bytes:
+    whole = {**message(request, "", identity), "content": [], "stop_reason": None}
     del whole["stop_details"]
     return named({"type": "message_start", "message": whole})
 
 
-def closing(words: str, index: int) -> bytes:
+def closing(request: Request, words: str, index: int) -> bytes:
     """The last events of a message that refuses: a text block of its own, and the end."""
     delta = {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details(words)}
+    said = b"" if request.structured else block(words, index)
     return (
-        block(words, index)
+        said
         + named({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 0}})
         + named({"type": "message_stop"})
     )

@@ -167,11 +167,11 @@ class AnthropicStream(Live):
 
     def _refuse(self, words: str) -> None:
         if not self._begun:
-            self._out.append(anthropic.start("msg_guard", self._request.model))
+            self._out.append(anthropic.start(self._request, "msg_guard"))
         for index in self._open:
             self._out.append(anthropic.named({"type": "content_block_stop", "index": index}))
         said = GAP + words if self._texts.spoke else words
-        self._out.append(anthropic.closing(said, self._next))
+        self._out.append(anthropic.closing(self._request, said, self._next))
 
     def _error(self, body: bytes) -> bytes:
         return b"event: error\n" + render(anthropic.error(body))

@@ -2,8 +2,9 @@
 """Ollama's dialect: `/api/chat` and `/api/generate`, streamed as one JSON object a line.
 
 An answer is one choice: its text and its thinking come in pieces, tool calls whole. A blocked
-answer says the refusal and is `done` for the reason `content_filter`. Token numbers (`context`)
-cannot be screened: they are taken out of an answer in which anything was masked.
+answer says the refusal (beside the text where that is JSON, in a field `refusal` of its own) and is
+`done` for the reason `content_filter`. Token numbers (`context`) cannot be screened: they are taken
+out of an answer in which anything was masked.
 """
 
 from collections.abc import Iterable
@@ -65,7 +66,7 @@ def parse(dialect: Dialect, body: bytes) -> Prompt:
         dialect=dialect,
         stream=tree.get("stream") is not False,
         model=tree.get("model") or "",
-        structured=bool(tree.get("format")),
+        structured=tree.get("format") not in (None, ""),
         language=language(passages),
     )
     return Prompt(asked, tree, passages)
@@ -75,9 +76,10 @@ def refusal(request: Request, words: str, identity: str, created: int) -> bytes:
     """The guard's own answer, streamed or whole as asked."""
     at = datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z")
     head = {"model": request.model, "created_at": at}
-    if not request.stream:
-        return orjson.dumps(_closing(request.dialect, head, words))
-    return _line(_saying(request.dialect, head, words)) + _line(_closing(request.dialect, head))
+    if not request.stream or request.structured:
+        last = orjson.dumps(_closing(request, head, words))
+        return last + b"\n" if request.stream else last
+    return _line(_saying(request.dialect, head, words)) + _line(_closing(request, head))
 
 
 def error(body: bytes) -> bytes:
@@ -98,7 +100,7 @@ def screen(
     if texts.blocked:
         words = policy.words(texts.decisions, request.language)
         head = _head(policy, options, tree)
-        return orjson.dumps(_closing(request.dialect, head, words)), texts.decisions
+        return orjson.dumps(_closing(request, head, words)), texts.decisions
     return orjson.dumps(tree) if changed else data, texts.decisions
 
 
@@ -144,10 +146,13 @@ class OllamaStream(Live):
                 self._out.append(_line(_nested(self._request.dialect, self._head, path, rest)))
 
     def _refuse(self, words: str) -> None:
-        dialect = self._request.dialect
+        request = self._request
+        if request.structured:
+            self._out.append(_line(_closing(request, self._head, words)))
+            return
         said = GAP + words if self._texts.spoke else words
-        self._out.append(_line(_saying(dialect, self._head, said)))
-        self._out.append(_line(_closing(dialect, self._head)))
+        self._out.append(_line(_saying(request.dialect, self._head, said)))
+        self._out.append(_line(_closing(request, self._head)))
 
     def _error(self, body: bytes) -> bytes:
         return error(body) + b"\n"
@@ -241,8 +246,10 @@ def _saying(dialect: Dialect, head: dict[str, Any], text: str) -> dict[str, Any]
     return _nested(dialect, head, _SAID[dialect][-1], text)
 
 
-def _closing(dialect: Dialect, head: dict[str, Any], text: str = "") -> dict[str, Any]:
-    said = _saying(dialect, head, text)
+def _closing(request: Request, head: dict[str, Any], words: str = "") -> dict[str, Any]:
+    said = _saying(request.dialect, head, "" if request.structured else words)
+    if request.structured:
+        said.get("message", said)["refusal"] = words
     return {**said, "done": True, "done_reason": "content_filter"}
 
 

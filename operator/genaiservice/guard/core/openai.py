@@ -57,7 +57,9 @@ def _count(tree: dict[str, Any], *, chat: bool) -> int:
 def _is_structured(tree: dict[str, Any]) -> bool:
     shape = tree.get("response_format")
     kind = shape.get("type") if isinstance(shape, dict) else None
-    return kind not in (None, "text") or any(tree.get(key) for key in _STRUCTURED)
+    return kind not in (None, "text") or any(
+        tree.get(key) not in (None, "", False) for key in _STRUCTURED
+    )
 
 
 def parse(dialect: Dialect, body: bytes) -> Prompt:
@@ -118,7 +120,7 @@ def refusal(request: Request, text: str, identity: str, created: int) -> bytes:
     if request.chat:
         choice["message"] = message(request, text)
     else:
-        choice["text"] = text
+        choice["text"] = completion(request, text)
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     return orjson.dumps({**head, "choices": [choice], "usage": usage})
 
@@ -138,8 +140,13 @@ def said_choice(request: Request, index: int, text: str, *, role: bool = False) 
         said = {"refusal" if request.structured else "content": text}
         choice["delta"] = {"role": "assistant", **said} if role else said
     else:
-        choice["text"] = text
+        choice["text"] = completion(request, text)
     return choice
+
+
+def completion(request: Request, words: str) -> str:
+    """Completions have no field for a refusal: where JSON is expected, the end alone tells."""
+    return "" if request.structured else words
 
 
 def filtered_choice(chat: bool, index: int) -> dict[str, Any]:

@@ -282,7 +282,8 @@ class ResponsesStream(Live):
                     }
                 )
             )
-        said = GAP + words if self._texts.spoke else words
+        apart = self._texts.spoke and not request.structured
+        said = GAP + words if apart else words
         index = max(self._items, default=-1) + 1
         item = self._items[index] = responses.message(request, said, f"msg_guard_{index}")
         self._out.append(responses.saying(item, index, number + 1))

@@ -326,7 +326,7 @@ class Stream:
         choice.refused = self._close = True
         chat, index = self._request.chat, choice.index
         words = words or self._policy.words(self._decisions, self._request.language, index)
-        apart = choice.spoke and not (chat and self._request.structured)
+        apart = choice.spoke and not self._request.structured
         said = GAP + words if apart else words
         self._say(openai.said_choice(self._request, index, said, role=not choice.spoke))
         self._say(openai.filtered_choice(chat, index))

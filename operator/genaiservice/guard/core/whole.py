@@ -102,7 +102,7 @@ def _refuse(item: MutableJson, words: str, request: Request) -> None:
     if request.chat:
         item["message"] = openai.message(request, words)
     else:
-        item["text"] = words
+        item["text"] = openai.completion(request, words)
 
 
 def _unlabelled(policy: Policy, reason: str, choice: int) -> Decision:
