@@ -115,8 +115,9 @@ def settings() -> kopf.OperatorSettings:
     chosen.queueing.error_delays = (1, 2, 5, 10)
     chosen.networking.connect_timeout = 5
     chosen.networking.request_timeout = 30
-    # About two and a half minutes of 5xx before the process ends and is started anew.
-    chosen.networking.error_backoffs = (1, 2, 3, 5, 8, 13, 21, 30, 30, 30)
+    # About two and a half minutes without an answer before the process ends and is started anew.
+    # No long steps: while one lasts, a server that is back is not watched, nor its kill switches.
+    chosen.networking.error_backoffs = (1, 2, 3, *[5] * 29)
     chosen.persistence.finalizer = f"{names.GROUP}/finalizer"  # never set; never kopf's default
     chosen.persistence.diffbase_storage = _NoEssence()
     chosen.persistence.progress_storage = _NoProgress()
