@@ -71,8 +71,8 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
         _problem(
             ("the request holds too many texts", "请求包含的文本过多"),
             (
-                "at most 32,768 messages, inputs and strings are read",
-                "最多读取 32,768 条消息、输入与字符串",
+                "at most 32,768 messages, inputs and strings are read, and 262,144 keys and items",
+                "最多读取 32,768 条消息、输入与字符串，以及 262,144 个键与数组元素",
             ),
             ("send it in several requests", "请分多次请求发送"),
         ),

@@ -27,13 +27,22 @@ class DuplicateKeyError(Exception):
     pass
 
 
-def loads(data: bytes) -> Any:
-    """The value in `data`, or one of the errors above; never another exception."""
+class TooManyError(Exception):
+    pass
+
+
+def loads(data: bytes, most: int | None = None) -> Any:
+    """The value in `data`, or one of the errors above; never another exception.
+
+    `most`: so many keys and items it may have in all. Looking at each takes longer than reading it.
+    """
     try:
         tree = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         deep = "recursion" in str(error)
         raise (TooDeepError if deep else NotJsonError) from None
+    if most is not None and _entries(tree, most) > most:
+        raise TooManyError
     keys = _keys(tree, DEPTH_LIMIT)
     # Each key written shows as `":` unless blanks stand between. So without such blanks, as many
     # marks as keys prove that none is there twice; otherwise the slow reader looks.
@@ -48,6 +57,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
     """Keeps nothing: the tree of the slow reader is no use to anybody."""
     if len({key for key, _ in pairs}) != len(pairs):
         raise DuplicateKeyError
+
+
+def _entries(tree: Any, most: int) -> int:
+    """How many keys and items `tree` has in all; it stops counting beyond `most`."""
+    count, waiting = 0, [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list):
+            count += len(part)
+            if count > most:
+                return count
+            waiting.extend(part.values() if isinstance(part, dict) else part)
+    return count
 
 
 def _keys(tree: Any, limit: int) -> int:

@@ -25,6 +25,8 @@ _NOT_TEXT: Final = frozenset(
 )
 PASSAGES_LIMIT: Final = 32_768
 """Most texts of one request: messages, inputs, strings of tools."""
+ENTRIES_LIMIT: Final = 8 * PASSAGES_LIMIT
+"""Most keys and items of one request, in all."""
 _HAN: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _LATIN: Final = re.compile("[A-Za-z]+")
 
@@ -131,9 +133,11 @@ def language(passages: list[Passage]) -> Lang:
 def read(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`; raises `RefusedError`."""
     try:
-        tree = jsonstrict.loads(body)
+        tree = jsonstrict.loads(body, ENTRIES_LIMIT)
     except jsonstrict.NotJsonError:
         raise RefusedError("request_not_json") from None
+    except jsonstrict.TooManyError:
+        raise RefusedError("request_too_many_texts") from None
     except jsonstrict.TooDeepError:
         raise RefusedError("request_too_deep") from None
     except jsonstrict.DuplicateKeyError:

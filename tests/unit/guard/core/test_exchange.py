@@ -672,6 +672,8 @@ SAID = [USER] * (PASSAGES_LIMIT + 1)
         ("/v1/responses", {"input": SAID}),
         ("/api/chat", {"messages": SAID}),
         ("/v1/embeddings", {"input": MANY}),
+        ("/v1/chat/completions", {"messages": SAID[:1], "metadata": [[]] * 300_000}),
+        ("/v1/chat/completions", {"messages": SAID[:1], "x": [{"a": [1] * 999}] * 300}),
     ],
 )
 def test_more_texts_than_anybody_asks_with_are_refused_before_each_is_looked_at(
