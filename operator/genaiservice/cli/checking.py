@@ -17,6 +17,7 @@ from typing import Any, Final
 from genaiservice.api.jsontree import lookup
 from genaiservice.api.problem import EMPTY, Problem, Text
 from genaiservice.cli.manifests import Manifest
+from genaiservice.cli.ports import misfits
 from genaiservice.cli.schema import faults
 from genaiservice.cli.services import Service, of_object
 from genaiservice.cli.wording import short
@@ -100,6 +101,7 @@ def check(manifest: Manifest, today: date) -> Checked:
             for one in verdict.findings
             if one.open and not _open(one.field, blanks)
         ),
+        *(_warned("ports", one) for one in misfits(body)),
         *_suspended(verdict.suspension, verdict.findings),
         *_notes(texts, blanks),
     ]
@@ -139,6 +141,10 @@ def _fault(code: str, problem: Problem) -> Remark:
         why=problem.why,
         next=problem.next,
     )
+
+
+def _warned(code: str, problem: Problem) -> Remark:
+    return replace(_fault(code, problem), weight=Weight.WARN)
 
 
 def _of_finding(finding: Finding) -> Remark:

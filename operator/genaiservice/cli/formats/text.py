@@ -25,6 +25,7 @@ _TITLES: Final = {
     "placeholder": Text(en="to fill in", zh="待填写"),
     "normalised": Text(en="read as", zh="已归一化"),
     "repeated": Text(en="the same service twice", zh="服务重复"),
+    "ports": Text(en="ports", zh="端口"),
     "KillSwitch": Text(en="kill switch", zh="紧急停止开关"),
     "schema/version": Text(en="unknown version", zh="未知版本"),
     "schema/unknown-field": Text(en="unknown field", zh="未知字段"),
