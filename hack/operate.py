@@ -29,7 +29,7 @@ def install(cluster: Cluster) -> str:
     repository, tag = GUARD_IMAGE.split(":")
     nowhere = r"nodeSelector.compliance\.genai\.dev/local-process=true"
     return cluster.helm(
-        "upgrade", "--install", "genaiservice-operator", str(CHART),
+        "upgrade", "--install", "genai", str(CHART),
         "--namespace", NAMESPACE, "--create-namespace",
         "--set", "replicas=1", "--set-string", nowhere,
         "--set", f"guard.image.repository={repository},guard.image.tag={tag}",

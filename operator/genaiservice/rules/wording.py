@@ -36,7 +36,7 @@ PASSED: Final = {
 }
 NOT_APPLICABLE: Final = Text(en="Does not apply to the declared scope.", zh="按申报的范围不适用。")
 KILL_SWITCH: Final = Text(
-    en="The service is stopped by its operator (kill switch).",
+    en="The service is stopped by the team that runs it (kill switch).",
     zh="服务已由运营方紧急停止。",
 )
 

@@ -23,6 +23,7 @@ from genaiservice.cli.report.words import (
     RENEW,
     REQUIREMENT,
     RESULT,
+    SEMICOLON,
     SIGNS,
     mark,
 )
@@ -94,7 +95,7 @@ def _facts(row: Row, lang: Lang) -> Iterator[Element]:
         parts: list[Element | str] = [element("span", parent, kind="field of")] if parent else []
         for fact in facts:
             key = fact.field.removeprefix(parent).lstrip(".")
-            parts += ["; "] if len(parts) > 1 else []
+            parts += [SEMICOLON.in_(lang)] if len(parts) > 1 else []
             told = (element("span", key, kind="field"), f" {fact.value.in_(lang)}")
             at_fault = f"{ROOT}.{fact.field}" == row.finding.field
             parts += [element("b", "✗ ", *told, kind="fault")] if at_fault else told

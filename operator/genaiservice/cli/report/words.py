@@ -156,6 +156,7 @@ FIELD_NAMES: Final = Text(
 )
 DUTIES: Final = Text(en="Duty by duty", zh="逐项义务")
 DOES_NOT_APPLY: Final = Text(en="Not applicable to the declared scope", zh="按申报范围不适用")
+SEMICOLON: Final = Text(en="; ", zh="；")
 NOT_DECLARED: Final = Text(en="not declared", zh="未申报")
 MORE: Final = Text(en="and {n} more", zh="另有 {n} 项")
 NONE: Final = Text(en="–", zh="–")

@@ -54,5 +54,5 @@ def told(problems: Sequence[Problem]) -> Text:
     first = problems[:NAMED]
     return Text(
         en=" ".join(one.render(Lang.EN) for one in first) + more,
-        zh=" ".join(one.render(Lang.ZH) for one in first) + more,
+        zh="".join(one.render(Lang.ZH) for one in first) + more,
     )

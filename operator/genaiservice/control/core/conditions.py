@@ -161,7 +161,7 @@ def _what_blocks(situation: Situation, reason: Reason) -> Text:
         parts.append(told([one.problem for one in situation.blockers]))
     if situation.unrecorded:
         parts.append(UNRECORDED.format(revision=situation.revision))
-    return Text(en=" ".join(one.en for one in parts), zh=" ".join(one.zh for one in parts))
+    return Text(en=" ".join(one.en for one in parts), zh="".join(one.zh for one in parts))
 
 
 UNRECORDED: Final = Text(

@@ -206,7 +206,7 @@ def policy_status(policy: Json, resolved: Resolved, now: datetime) -> MutableJso
     message = told(resolved.problems) if resolved.problems else MEANINGS[Reason.POLICY_LOADED]
     if resolved.ready and notes:
         hints = told(notes)
-        message = Text(en=f"{message.en} {hints.en}", zh=f"{message.zh} {hints.zh}")
+        message = Text(en=f"{message.en} {hints.en}", zh=f"{message.zh}{hints.zh}")
     condition = {
         "type": "Ready",
         "status": (Status.TRUE if resolved.ready else Status.FALSE).value,
