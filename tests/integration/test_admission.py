@@ -20,6 +20,7 @@ from tests.chart import (
     guard_volumes,
     installed,
     operator,
+    ours,
     pod,
     pods,
     profile,
@@ -742,6 +743,63 @@ def test_a_profile_goes_with_its_namespace(api: Access, control_plane: ControlPl
     path = "/api/v1/namespaces/genai-short-lived"
     api.ensure(path, kind="Namespace")
     operator(control_plane).request("POST", profiles("genai-short-lived"), profile("chat"))
+    api.request("DELETE", path)
+    eventually(lambda: not api.exists(path), within=30)
+
+
+# --- a service that is deleted
+
+
+MANAGED = {"managed": {"template": {"spec": {"containers": [{"name": "m", "image": "m:1"}]}}}}
+SERVING = {"total": 3, "guarded": 2, "gated": 1, "unguarded": 0}
+
+
+def declared(api: Access, namespace: str, status: Json, **spec: Any) -> str:
+    """The path of a GenAIService whose status says that."""
+    wanted = service("chat")
+    wanted["spec"] |= spec
+    root = ours(namespace, names.PLURAL_SERVICE)
+    api.request("POST", root, wanted)
+    api.patch(f"{root}/chat/status", {"status": status})
+    return f"{root}/chat"
+
+
+def test_a_service_whose_adopted_pods_serve_is_not_deleted(api: Access, namespace: str) -> None:
+    path = declared(api, namespace, {"pods": SERVING, "rollout": {"suspended": False}})
+    for call in (path, path.removesuffix("/chat")):
+        message = refusal(lambda call=call: api.request("DELETE", call))
+        assert "仍有 2 个接管的 Pod" in message
+        assert "2 adopted pods of this GenAIService still serve" in message
+        assert f"kubectl annotate genaiservice chat -n {namespace}" in message
+    api.patch(path, {"metadata": {"annotations": {names.ANNOTATION_LEAVE: "yes"}}})
+    refusal(lambda: api.request("DELETE", path))
+    api.patch(path, {"metadata": {"annotations": {names.ANNOTATION_LEAVE: "true"}}})
+    api.request("DELETE", path)
+    assert not api.exists(path)
+
+
+@pytest.mark.parametrize(
+    ("status", "spec"),
+    [
+        pytest.param({"pods": SERVING, "rollout": {"suspended": True}}, {}, id="suspended"),
+        pytest.param({"pods": SERVING | {"total": 1}}, {}, id="all gated"),
+        pytest.param({"pods": SERVING | {"total": 0, "gated": 0}}, {}, id="none"),
+        pytest.param({}, {}, id="never seen by an operator"),
+        pytest.param({"pods": SERVING}, {"workload": MANAGED}, id="managed"),
+    ],
+)
+def test_a_service_that_leaves_nothing_serving_is_deleted(
+    api: Access, namespace: str, status: Json, spec: Json
+) -> None:
+    path = declared(api, namespace, status, **spec)
+    api.request("DELETE", path)
+    assert not api.exists(path)
+
+
+def test_a_namespace_takes_its_services_along(api: Access) -> None:
+    path = "/api/v1/namespaces/genai-service-short-lived"
+    api.ensure(path, kind="Namespace")
+    declared(api, "genai-service-short-lived", {"pods": SERVING})
     api.request("DELETE", path)
     eventually(lambda: not api.exists(path), within=30)
 

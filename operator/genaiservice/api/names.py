@@ -45,6 +45,9 @@ ANNOTATION_ADMITTED: Final = f"{GROUP}/admitted"
 
 ANNOTATION_CONFIG: Final = f"{GROUP}/config"
 """On a pod: hash of guard.json as it stood when the pod was made; the guard reads it only then."""
+ANNOTATION_LEAVE: Final = f"{GROUP}/leave-pods-serving"
+"""On a GenAIService, value "true": it may be deleted although adopted pods go on serving, out of
+reach of the kill switch."""
 
 GATE: Final = f"{GROUP}/rollout"
 """Scheduling gate that holds a pod until the verdict allows it to run."""

@@ -29,6 +29,7 @@ VALIDATING: Final = (
     "genai-pod-change",
     "genai-pod-claim",
     "genai-profile-owner",
+    "genai-service-deletion",
 )
 
 
