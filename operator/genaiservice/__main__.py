@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
 
             return guard_process.main(chosen.config)
         case "operator":
+            from genaiservice.control import lean
+
+            lean.without_client()
             from genaiservice.control import process as operator_process
 
             return operator_process.main(os.environ)  # noqa: TID251 - handed to its settings
