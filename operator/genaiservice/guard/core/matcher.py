@@ -105,7 +105,7 @@ class TermSet:
         self.automaton: Any
         self.pairs: Container[str]
         if self.wide:
-            self.automaton = Table(normals, self.heads)
+            self.automaton = Table(normals, self.heads, self.longest)
             self.pairs = self.automaton.pairs
         else:
             self.automaton = _automaton(normals)
@@ -132,7 +132,7 @@ class TermSet:
         pairs, size = self.pairs, len(normal)
         for start in range(size - 1):
             if normal[start : start + 2] in pairs:
-                found = next(self._hits_by_start(normal), None)
+                found = next(self.automaton.hits(normal), None)
                 return self.live(normal) if found is None else -1
         # No two characters begin a term: at most the last one does.
         return size - 1 if size and normal[-1] in self.heads else size
@@ -140,20 +140,12 @@ class TermSet:
     def hits(self, normal: str) -> list[tuple[int, int, int]]:
         """Every occurrence as (start, end, value)."""
         if self.wide:
-            return list(self._hits_by_start(normal))
+            return list(self.automaton.hits(normal))
         lengths = self._lengths
         return [
             (end + 1 - lengths[value >> 1], end + 1, value)
             for end, value in self.automaton.iter(normal)
         ]
-
-    def _hits_by_start(self, normal: str) -> Iterator[tuple[int, int, int]]:
-        """The same for many different first characters, which the automaton tries one by one."""
-        table, pairs, longest = self.automaton, self.pairs, self.longest
-        for start in range(len(normal) - 1):
-            if normal[start : start + 2] in pairs:
-                for size, value in table.beginnings(normal[start : start + longest]):
-                    yield start, start + size, value
 
     def live(self, normal: str, gaps: Gaps | None = None) -> int:
         """Where the longest suffix begins that is a proper prefix of a term; else the length.
@@ -180,6 +172,9 @@ class TermSet:
 
     def prefixes(self, normal: str) -> Iterator[int]:
         """Where each suffix begins that is a proper prefix of a term, the longest first."""
+        return self.automaton.prefixes(normal) if self.wide else self._prefixes(normal)
+
+    def _prefixes(self, normal: str) -> Iterator[int]:
         automaton, pairs = self.automaton, self.pairs
         size = len(normal)
         for start in range(max(0, size + 1 - self.longest), size - 1):

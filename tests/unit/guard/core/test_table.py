@@ -14,21 +14,27 @@ TERMS = st.frozensets(st.text("ab中\U0001f600", min_size=2, max_size=5), min_si
 
 
 def table(terms: frozenset[str]) -> Table:
-    return Table(sorted(terms), frozenset(term[0] for term in terms))
+    return Table(sorted(terms), frozenset(term[0] for term in terms), max(map(len, terms)))
+
+
+def begins(terms: frozenset[str], text: str) -> bool:
+    return any(term != text and term.startswith(text) for term in terms)
 
 
 @given(TERMS, TEXT)
 def test_it_matches_and_finds_as_the_automaton(terms: frozenset[str], text: str) -> None:
     found, oracle = table(terms), ahocorasick.Automaton(ahocorasick.STORE_INTS)
     for place, term in enumerate(sorted(terms)):
-        longer = any(other != term and other.startswith(term) for other in terms)
-        oracle.add_word(term, 2 * place + longer)
+        oracle.add_word(term, 2 * place + begins(terms, term))
     for asked in {text, *terms}:
         assert found.match(asked) == oracle.match(asked)
         assert found.get(asked, None) == oracle.get(asked, None)
-        sizes = [size for size in range(len(asked) + 1) if asked[:size] in terms]
-        expected = [(size, oracle.get(asked[:size])) for size in sizes]
-        assert list(found.beginnings(asked)) == expected
+        places = [(start, end) for start in range(len(asked)) for end in range(len(asked) + 1)]
+        occurring = [(start, end) for start, end in places if asked[start:end] in terms]
+        expected = [(start, end, oracle.get(asked[start:end])) for start, end in occurring]
+        assert list(found.hits(asked)) == expected
+        starts = range(len(asked))
+        assert list(found.prefixes(asked)) == [at for at in starts if begins(terms, asked[at:])]
 
 
 @given(TERMS)
