@@ -221,7 +221,7 @@ def _fail_open(read: Fields) -> FailOpen | None:
         ),
         Text(
             en="what passes unjudged must end by itself (Art. 14)",
-            zh="未经检测即放行的状态须自行终止（《办法》第十四条）",
+            zh="未经检测即放行的状态须自行终止（《暂行办法》第十四条）",
         ),
     )
     return None

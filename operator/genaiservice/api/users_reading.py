@@ -293,7 +293,7 @@ def _check_whole(read: Fields, config: UsersConfig) -> None:
                 "write TreatAsMinor or Refuse; TreatAsAdult needs policy Prohibited and ageGate",
                 "请改为 TreatAsMinor 或 Refuse；TreatAsAdult 须 policy 为 Prohibited 且有 ageGate",
             ),
-            ("minors are to be protected (Art. 10)", "须保护未成年人（《办法》第十条）"),
+            ("minors are to be protected (Art. 10)", "须保护未成年人（《暂行办法》第十条）"),
         )
     known = {policy.name for policy in config.content_policies}
     for index, limits in enumerate(minors.bands):

@@ -25,10 +25,10 @@ _SIGN_IN: Final = (
     "请重新登录后再次发送请求",
 )
 _LATER: Final = ("try again later", "请稍后再试")
-_MINORS: Final = ("minors are to be protected (Art. 10)", "须保护未成年人（《办法》第十条）")
+_MINORS: Final = ("minors are to be protected (Art. 10)", "须保护未成年人（《暂行办法》第十条）")
 _MISUSE: Final = (
     "inputs of this account were blocked repeatedly (Art. 14)",
-    "该账号的输入多次被拦截（《办法》第十四条）",
+    "该账号的输入多次被拦截（《暂行办法》第十四条）",
 )
 _APPEAL: Final = (
     "write to the service's complaint address if this is a mistake",
@@ -39,7 +39,10 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
     "user_unknown": _entry(
         401,
         ("the request does not say validly whose it is", "请求未携带有效的用户凭据"),
-        ("this service knows its users (Art. 9, 10)", "本服务须识别用户（《办法》第九条、第十条）"),
+        (
+            "this service knows its users (Art. 9, 10)",
+            "本服务须识别用户（《暂行办法》第九条、第十条）",
+        ),
         _SIGN_IN,
     ),
     "user_keys_unavailable": _entry(
@@ -60,13 +63,13 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
     "agreement_not_accepted": _entry(
         403,
         ("the service agreement in force is not accepted", "尚未签署现行服务协议"),
-        ("it is accepted before use (Art. 9)", "使用前须签署服务协议（《办法》第九条）"),
+        ("it is accepted before use (Art. 9)", "使用前须签署服务协议（《暂行办法》第九条）"),
         ("accept the agreement, then sign in again", "请签署协议后重新登录"),
     ),
     "real_name_needed": _entry(
         403,
         ("the identity of this account is not verified", "该账号未完成真实身份认证"),
-        ("this path needs it (Art. 9)", "该功能须认证真实身份（《办法》第九条）"),
+        ("this path needs it (Art. 9)", "该功能须认证真实身份（《暂行办法》第九条）"),
         ("complete the identity check, then sign in again", "请完成实名认证后重新登录"),
     ),
     "minors_not_served": _entry(
@@ -78,7 +81,7 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
     "minors_only": _entry(
         403,
         ("this service is for minors only", "本服务仅面向未成年人"),
-        ("so it is declared (Art. 10)", "依公开声明的适用人群（《办法》第十条）"),
+        ("so it is declared (Art. 10)", "依公开声明的适用人群（《暂行办法》第十条）"),
         ("sign in with the minor's account", "请使用未成年人账号登录"),
     ),
     "band_not_served": _entry(
@@ -102,7 +105,7 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
         ("minors are not served at this time of day", "此时段不向未成年人提供服务"),
         (
             "a night's rest is declared for minors (Art. 10)",
-            "已声明未成年人夜间休息时段（《办法》第十条）",
+            "已声明未成年人夜间休息时段（《暂行办法》第十条）",
         ),
         ("come back after {until}", "请于 {until} 后再使用"),
     ),
@@ -111,7 +114,7 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
         ("today's time of use is spent", "今日使用时长已满"),
         (
             "a daily limit is declared for minors (Art. 10)",
-            "已声明未成年人每日时长限制（《办法》第十条）",
+            "已声明未成年人每日时长限制（《暂行办法》第十条）",
         ),
         ("come back after {until}", "请于 {until} 后再使用"),
     ),

@@ -27,7 +27,7 @@ def _problem(
 _RETRY: Final = ("try again later", "请稍后重试")
 _SCREENED: Final = (
     "what cannot be screened is not passed on (Art. 4)",
-    "无法审核的内容不予转发（《办法》第四条）",
+    "无法审核的内容不予转发（《暂行办法》第四条）",
 )
 
 CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
@@ -277,7 +277,7 @@ CATALOGUE: Final[dict[str, tuple[int, str, Problem]]] = {
             ("a detector of this service gives no opinion", "本服务的内容检测器暂时无法给出结论"),
             (
                 "what was not judged is not passed on (Art. 4, 14)",
-                "未经检测的内容不予转发（《办法》第四条、第十四条）",
+                "未经检测的内容不予转发（《暂行办法》第四条、第十四条）",
             ),
             (
                 "try again later; operators: see the metric genai_guard_detector_questions_total",
