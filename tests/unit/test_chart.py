@@ -94,6 +94,8 @@ def test_a_value_that_does_not_exist_is_refused(path: str) -> None:
     ("path", "value"),
     [
         pytest.param("replicas", 0, id="no process at all"),
+        pytest.param("settings.pageAllowedNetworks", ["10.8.0.0/99"], id="no such prefix"),
+        pytest.param("settings.pageDeniedNetworks", ["fd00::/129"], id="no such prefix of IPv6"),
         pytest.param("image.digest", "sha256:abc", id="half a digest"),
         pytest.param("image.repository", "", id="no image"),
         pytest.param("settings.workers", 1000, id="more workers than the operator takes"),

@@ -23,6 +23,12 @@ _MATCHES: Final = re.compile(r"self(\.trim\(\))?\.matches\('((?:[^'\\]|\\.)*)'\)
 _DATE: Final = " && !format.date().validate(self).hasValue()"
 
 
+_NAME: Final = {
+    "description": "name of the object, for example chat",
+    "x-zh": "对象的名称，例如 chat",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """`code` is the kind of fault (`schema/enum`); `problem.where` the field path."""
@@ -72,9 +78,7 @@ def _schema(kind: str) -> MutableJson:
     metadata |= {
         "required": ["name"],
         "description": "Name and namespace of the object.",
-        "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 253, "description": "Name."}
-        },
+        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 253, **_NAME}},
     }
     metadata.pop("additionalProperties", None)
     schema["required"] = sorted({*schema.get("required", ()), "metadata"})

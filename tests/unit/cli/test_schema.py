@@ -104,6 +104,14 @@ def test_a_version_that_no_api_server_serves_is_refused(version: str | None) -> 
     assert next_step == "write apiVersion: compliance.genai.dev/v1alpha1"
 
 
+def test_a_missing_name_is_asked_for_in_words() -> None:
+    body = service()
+    del body["metadata"]["name"]
+    code, field, _, next_step = only(body)
+    assert (code, field) == ("schema/required", "metadata.name")
+    assert "for example chat" in next_step
+
+
 def test_a_container_may_have_fields_that_the_crd_does_not_list() -> None:
     path = "spec.workload.managed.template.spec.containers[0]"
     assert faults(service(**{f"{path}.stdin": True})) == []
