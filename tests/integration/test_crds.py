@@ -208,6 +208,14 @@ BAD_SERVICES = (
     Bad(D, [DETECTOR | {"kind": "GuardModel"}], "so write model", f"{dotted(D)}[0].kind"),
     Bad(D, [DETECTOR | {"safeAnswer": "ok"}], "remove them", f"{dotted(D)}[0].kind"),
     Bad(D, [DETECTOR | {"caConfigMap": {"name": "house"}}], "Required value", "caConfigMap.key"),
+    Bad(D, [DETECTOR | {"timeoutSeconds": 0}], "0.05 or more", f"{dotted(D)}[0].timeoutSeconds"),
+    Bad("spec/guard/detectorWindow", {"seconds": 0}, "0.05 or more", "detectorWindow.seconds"),
+    Bad(
+        U,
+        {"identity": {"source": "Nobody"}, "store": {"kind": "Memory", "timeoutSeconds": 0}},
+        "0.01 or more",
+        f"{dotted(U)}.store.timeoutSeconds",
+    ),
     Bad(D, [DETECTOR | {"name": "House"}], "lower-case letters", f"{dotted(D)}[0].name"),
     Bad(D, [DETECTOR | {"url": "http://u:p@d/v1"}], "without query", f"{dotted(D)}[0].url"),
     Bad(
