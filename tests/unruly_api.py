@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from hack.access import Access, kubeconfig, save, trusting
+from tests.wait import eventually
 
 ERRORS = (
     (409, "Conflict"),
@@ -32,7 +33,7 @@ class UnrulyApi:
 
     def __init__(self, access: Access, seed: int) -> None:
         self.away, self.failing, self.lag = False, 0.0, 0.0
-        self.port = 0
+        self.port, self.answered = 0, 0
         self._access = access
         self._random = random.Random(seed)  # noqa: S311 - a story, no secret
         self._expired: set[str] = set()
@@ -42,6 +43,12 @@ class UnrulyApi:
 
     def calm(self) -> None:
         self.away, self.failing, self.lag = False, 0.0, 0.0
+
+    def let_pass(self, requests: int, within: float = 0.5) -> None:
+        """Waits until so many more requests were answered, or nobody has that much to ask."""
+        last = self.answered + requests
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: self.answered >= last, within)
 
     def cut(self) -> None:
         """Every watch ends in the middle of whatever it says."""
@@ -75,6 +82,7 @@ class UnrulyApi:
             return _failure(*error)
         async with self._forwarded(request) as found:
             body = await found.read()
+        self.answered += 1
         if lost:
             return _abort(request)
         kind = {"Content-Type": found.headers.get("Content-Type", "application/json")}
