@@ -120,7 +120,8 @@ def test_what_a_full_queue_lost_is_counted_in_the_log(tmp_path: Path) -> None:
     log.note("directive")
     assert log.close(5)
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert [line["lines"] for line in lines if line["event"] == "lost"] == [lost]
+    # One line or several: the thread may take a batch between two losses.
+    assert sum(line["lines"] for line in lines if line["event"] == "lost") == lost
     assert faults(path) == []
 
 

@@ -62,9 +62,9 @@ DENIALS: Final[dict[str, tuple[int, Problem]]] = {
     ),
     "agreement_not_accepted": _entry(
         403,
-        ("the service agreement in force is not accepted", "尚未签署现行服务协议"),
-        ("it is accepted before use (Art. 9)", "使用前须签署服务协议（《暂行办法》第九条）"),
-        ("accept the agreement, then sign in again", "请签署协议后重新登录"),
+        ("the service agreement in force is not accepted", "尚未签订现行服务协议"),
+        ("it is accepted before use (Art. 9)", "使用前须签订服务协议（《暂行办法》第九条）"),
+        ("accept the agreement, then sign in again", "请签订协议后重新登录"),
     ),
     "real_name_needed": _entry(
         403,
