@@ -115,6 +115,11 @@ def file_of(tmp_path: Path, body: dict[str, Any]) -> str:
     return str(path)
 
 
+def unproven(finding: dict[str, Any]) -> dict[str, Any]:
+    """Without its level, which rises as soon as the objects of the plan are seen."""
+    return {key: value for key, value in finding.items() if key != "level"}
+
+
 def test_the_plan_is_what_the_operator_does_afterwards(world: World, tmp_path: Path) -> None:
     world.create(policy())
     body = service("chat", managed=1)
@@ -131,7 +136,9 @@ def test_the_plan_is_what_the_operator_does_afterwards(world: World, tmp_path: P
     world.patch("genaiservices", "chat", {"spec": wanted["spec"]})
     eventually(lambda: world.condition("chat", "RolloutAllowed") == "True/Allowed")
     status = world.get("genaiservices", "chat")["status"]
-    assert status["findings"] == row["statusAfter"]["findings"]
+    assert [unproven(one) for one in status["findings"]] == [
+        unproven(one) for one in row["statusAfter"]["findings"]
+    ]
     assert status["rollout"] == row["statusAfter"]["rollout"]
     eventually(lambda: world.get("deployments", "chat"))
 
