@@ -21,10 +21,13 @@ _ARGUMENT: Final = re.compile(r"--port[= ]([0-9]{1,5})(?![0-9])")
 def misfits(body: Json) -> Iterator[Problem]:
     managed = lookup(body, "spec", "workload", "managed")
     containers = lookup(managed, "template", "spec", "containers")
-    if not isinstance(containers, list):
-        return
-    port = lookup(managed, "port", default=USUAL)
-    guard = lookup(body, "spec", "guard", "port", default=names.GUARD_PORT)
+    asked = [
+        *_number(lookup(managed, "port", default=USUAL)),
+        *_number(lookup(body, "spec", "guard", "port", default=names.GUARD_PORT)),
+    ]
+    if not isinstance(containers, list) or len(asked) != 2:
+        return  # the schema says what is wrong
+    port, guard = asked
     each = [set(_told(one)) for one in containers]
     told = set().union(*each)
     for taken in sorted(told & {guard, names.GUARD_ADMIN_PORT}):

@@ -72,3 +72,10 @@ def test_check_warns_and_does_not_refuse() -> None:
     }))  # fmt: skip
     assert ran.code == 0
     assert "is 9000, but the containers name 8000" in ran.out
+
+
+@pytest.mark.parametrize("junk", [None, True, "8000", [8000], {"a": 1}])
+def test_a_port_that_is_no_number_is_left_to_the_schema(junk: Any) -> None:
+    told = template(args=["--port=8000"])
+    assert list(misfits(body({"port": junk, "template": told}))) == []
+    assert list(misfits(body({"port": 9000, "template": told}, port=junk))) == []
